@@ -1,0 +1,1 @@
+"""scikit-learn shells around the values: the only objects that change."""

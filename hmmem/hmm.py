@@ -1,0 +1,247 @@
+"""HiddenMarkovModel: a chain and an emission; a value that expects, maximises, scores and decodes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from hmmem import recursions
+from hmmem.chain import MarkovChain
+from hmmem.emissions.protocol import Emission
+from hmmem.kernels.scaled import UNSURE
+from hmmem.parallel import Map
+from hmmem.report import Note
+from hmmem.sequences import Sequences
+from hmmem.statistics import Statistics
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenMarkovModel:
+    """A hidden Markov model; an immutable value.
+
+    Parameters
+    ----------
+    chain : MarkovChain
+        S states.
+    emission : Emission
+        R rows of parameters; state ``s`` emits from row ``chain.pdf[s]``, or from row s.
+    """
+
+    chain: MarkovChain
+    emission: Emission
+
+    # --- EM ---------------------------------------------------------------------------------------------------------
+
+    def expect(self, data: Sequences, map: Map = map) -> Statistics:
+        """Return the expected statistics: ``log_likelihood``, ``weight``, ``n_impossible``, ``chain``, ``emission``.
+
+        Sequences of probability zero are left out, and counted. Blocks go through ``map``.
+        """
+        return Statistics.total(map(partial(_expect_block, self), data.blocks(self.width)))
+
+    def maximise(self, statistics: Statistics) -> HiddenMarkovModel:
+        """Return the model that maximises the expected complete-data log-likelihood."""
+        return replace(
+            self,
+            chain=self.chain.maximise(statistics.chain),
+            emission=self.emission.maximise(statistics.emission),
+        )
+
+    def log_prior(self) -> float:
+        """Return the log density of the parameters."""
+        return self.chain.log_prior() + self.emission.log_prior()
+
+    def distance(self, other: HiddenMarkovModel) -> float:
+        """Return the largest change of a parameter on a scale-free metric."""
+        return max(self.chain.distance(other.chain), self.emission.distance(other.emission))
+
+    def describe(self, statistics: Statistics) -> list[Note]:
+        """Return notes for the report."""
+        return self.emission.describe(statistics.emission) + self.chain.describe(statistics.chain)
+
+    def permute(self, order: np.ndarray) -> HiddenMarkovModel:
+        """Return the model whose state ``k`` is this one's state ``order[k]``."""
+        if self.chain.pdf is not None:
+            return replace(self, chain=self.chain.permute(order))
+        return HiddenMarkovModel(self.chain.permute(order), self.emission.permute(order))
+
+    @property
+    def n_free_parameters(self) -> int:
+        """Number of free parameters."""
+        return self.chain.n_free_parameters + self.emission.n_free_parameters
+
+    @property
+    def width(self) -> int:
+        """Numbers per frame that decide the size of a block."""
+        return max(self.chain.n_states, self.emission.n_features)
+
+    # --- what a model says about data -------------------------------------------------------------------------------
+
+    def log_lik(self, block: Sequences) -> np.ndarray:
+        """Return log p(x_t | state), (N, S) in nats."""
+        log_lik = self.emission.log_lik(block.X)
+        return log_lik if self.chain.pdf is None else np.ascontiguousarray(log_lik[:, self.chain.pdf])
+
+    def score_sequences(self, data: Sequences, map: Map = map) -> np.ndarray:
+        """Return log p(x) of each sequence, (n,) in nats; -inf for an impossible one."""
+        return self._over(data, _score_block, map)[0]
+
+    def score_frames(self, data: Sequences, map: Map = map) -> np.ndarray:
+        """Return log p(x_t | x_1..t-1), (N,) in nats; -inf from the first impossible frame of a sequence on."""
+        return self._over(data, _score_block, map)[1]
+
+    def filter(self, data: Sequences, map: Map = map) -> np.ndarray:
+        """Return p(s_t | x_1..t), (N, S); zeros from the first impossible frame of a sequence on."""
+        return self._over(data, _filter_block, map)[0]
+
+    def smooth(self, data: Sequences, map: Map = map) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return log p(x) (n,), gamma (N, S) and the sequences' expected transitions added up (S, S)."""
+        log_likelihood, gamma, counts = self._over(data, _smooth_block, map)
+        return log_likelihood, gamma, counts.reshape(-1, *self.chain.transmat.shape).sum(axis=0)
+
+    def decode(self, data: Sequences, map: Map = map) -> tuple[np.ndarray, np.ndarray]:
+        """Return the most probable paths (N,) and their log p(x, path) (n,); -1 and -inf for impossible sequences."""
+        path, log_prob = self._over(data, _decode_block, map)
+        return path, log_prob
+
+    def path_log_prob(self, data: Sequences, path: np.ndarray) -> np.ndarray:
+        """Return log p(x, path) of each sequence, (n,)."""
+        data = replace(data, per_frame={**data.per_frame, "path": np.ascontiguousarray(path, dtype=np.int64)})
+        return self._over(data, _path_block, map)[0]
+
+    def sample(self, lengths: Any, rng: np.random.Generator, first: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return frames (N, D) and states (N,) of sequences of the given lengths, one behind the other."""
+        states = self.chain.sample(lengths, rng, first)
+        rows = states if self.chain.pdf is None else self.chain.pdf[states]
+        return self.emission.sample(rows, rng), states
+
+    def _over(self, data: Sequences, function: Callable[..., tuple[Any, ...]], map: Map) -> list[np.ndarray]:
+        parts = list(map(partial(function, self), data.blocks(self.width)))
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _rows(self, gamma: np.ndarray) -> np.ndarray:
+        """Posteriors of the emission's rows, from those of the states."""
+        if self.chain.pdf is None:
+            return gamma
+        rows = np.zeros((len(gamma), self.emission.n_rows))
+        for state, row in enumerate(self.chain.pdf):
+            rows[:, row] += gamma[:, state]
+        return rows
+
+
+def _collect(
+    model: HiddenMarkovModel, block: Sequences, log_likelihood: float, first: np.ndarray, last: np.ndarray,
+    counts: np.ndarray, emission: Statistics, weight: float, n_impossible: int,
+) -> Statistics:  # fmt: skip
+    ends = {} if model.chain.endprob is None else {"end": last}
+    chain = Statistics(start=first, transitions=counts, **ends)
+    return Statistics(
+        log_likelihood=log_likelihood, weight=weight, n_impossible=n_impossible, chain=chain, emission=emission
+    )
+
+
+def _expect_block(model: HiddenMarkovModel, block: Sequences) -> Statistics:
+    if block.is_long(model.width):
+        return _expect_strip(model, block)
+    weights = block.weights if "weight" in block.per_sequence else None
+    p = recursions.smooth_block(model.chain.arrays, model.log_lik(block), block.offsets, weights)
+    possible = p.status < UNSURE
+    shares = block.weights * possible
+    if weights is not None:
+        p.gamma *= np.repeat(weights, block.lengths)[:, None]
+    return _collect(
+        model,
+        block,
+        math.fsum(shares[possible] * p.log_likelihood[possible]),
+        p.gamma[block.offsets[:-1]].sum(axis=0),
+        p.gamma[block.offsets[1:] - 1].sum(axis=0),
+        p.counts,
+        model.emission.statistics(block.X, model._rows(p.gamma)),
+        float(shares @ block.lengths),
+        int(len(possible) - possible.sum()),
+    )
+
+
+def _expect_strip(model: HiddenMarkovModel, block: Sequences) -> Statistics:
+    """One long sequence, piece by piece; the pieces' statistics are added from the last to the first."""
+    pieces = block.pieces(model.width)
+    S = model.chain.n_states
+    edges = {"first": np.zeros(S), "last": np.zeros(S)}
+
+    def visit(i: int, gamma: np.ndarray) -> Statistics:
+        if i == 0:
+            edges["first"] = gamma[0].copy()
+        if i == len(pieces) - 1:
+            edges["last"] = gamma[-1].copy()
+        return model.emission.statistics(pieces[i].X, model._rows(gamma))
+
+    log_likelihood, possible, counts, emission = recursions.smooth_strip(
+        model.chain.arrays, pieces, model.log_lik, visit
+    )
+    if not possible:
+        nothing = np.zeros((1, S))
+        emission = model.emission.statistics(pieces[0].X[:1], model._rows(nothing))
+        return _collect(model, block, 0.0, nothing[0], nothing[0], counts, emission, 0.0, 1)
+    weight = float(block.weights[0])
+    statistics = _collect(
+        model, block, log_likelihood, edges["first"], edges["last"], counts, emission, float(block.n_frames), 0
+    )
+    return statistics if weight == 1.0 else statistics * weight
+
+
+def _score_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray]:
+    if not block.is_long(model.width):
+        f = recursions.filter_block(model.chain.arrays, model.log_lik(block), block.offsets)
+        return np.add.reduceat(f.log_c, block.offsets[:-1]), f.log_c
+    pieces = block.pieces(model.width)
+    frames = [np.full(piece.n_frames, -np.inf) for piece in pieces]
+
+    def visit(i: int, alpha: np.ndarray, log_c: np.ndarray) -> None:
+        frames[i] = log_c
+
+    log_likelihood, _ = recursions.filter_strip(model.chain.arrays, pieces, model.log_lik, visit)
+    return np.array([log_likelihood]), np.concatenate(frames)
+
+
+def _filter_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray]:
+    if not block.is_long(model.width):
+        return (recursions.filter_block(model.chain.arrays, model.log_lik(block), block.offsets).alpha,)
+    pieces = block.pieces(model.width)
+    alphas = [np.zeros((piece.n_frames, model.chain.n_states)) for piece in pieces]
+
+    def visit(i: int, alpha: np.ndarray, log_c: np.ndarray) -> None:
+        alphas[i] = alpha
+
+    recursions.filter_strip(model.chain.arrays, pieces, model.log_lik, visit)
+    return (np.concatenate(alphas),)
+
+
+def _smooth_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if not block.is_long(model.width):
+        p = recursions.smooth_block(model.chain.arrays, model.log_lik(block), block.offsets, None)
+        return p.log_likelihood, p.gamma, p.counts
+    pieces = block.pieces(model.width)
+    gammas = [np.zeros((piece.n_frames, model.chain.n_states)) for piece in pieces]
+
+    def visit(i: int, gamma: np.ndarray) -> None:
+        gammas[i] = gamma
+
+    log_likelihood, _, counts, _ = recursions.smooth_strip(model.chain.arrays, pieces, model.log_lik, visit)
+    return np.array([log_likelihood]), np.concatenate(gammas), counts
+
+
+def _decode_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray]:
+    if not block.is_long(model.width):
+        return recursions.decode_block(model.chain.arrays, model.log_lik(block), block.offsets)
+    path, log_prob = recursions.decode_strip(model.chain.arrays, block.pieces(model.width), model.log_lik)
+    return path, np.array([log_prob])
+
+
+def _path_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray]:
+    path = np.ascontiguousarray(block.per_frame["path"])
+    return (recursions.path_log_prob(model.chain.arrays, model.log_lik(block), block.offsets, path),)

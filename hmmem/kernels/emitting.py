@@ -1,0 +1,91 @@
+"""Densities and moments of the emission families, and responsibilities of mixtures.
+
+Parameters come transposed, (D, K) or (V, K), so that the inner loop runs over the states of one frame.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hmmem.kernels.options import kernel
+
+
+@kernel
+def diag_log_lik(X, means, inverse_sd, constant, out):
+    """out[t, k] = constant[k] - sum_d ((X[t, d] - means[d, k]) inverse_sd[d, k])^2 / 2; X (n, D), means (D, K)."""
+    D, K = means.shape
+    for t in range(X.shape[0]):
+        for k in range(K):
+            out[t, k] = 0.0
+        for d in range(D):
+            x = X[t, d]
+            for k in range(K):
+                z = (x - means[d, k]) * inverse_sd[d, k]
+                out[t, k] += z * z
+        for k in range(K):
+            out[t, k] = constant[k] - 0.5 * out[t, k]
+
+
+@kernel
+def diag_moments(X, origin, gamma, first, second):
+    """Add sum_t gamma[t, k] z and sum_t gamma[t, k] z^2, z = X[t, d] - origin[d, k], to first and second (D, K)."""
+    D, K = origin.shape
+    for t in range(X.shape[0]):
+        for d in range(D):
+            x = X[t, d]
+            for k in range(K):
+                z = x - origin[d, k]
+                weighted = gamma[t, k] * z
+                first[d, k] += weighted
+                second[d, k] += weighted * z
+
+
+@kernel
+def gather(table, codes, out):
+    """out[t, k] = sum_c table[codes[t, c], k]; a negative code says nothing. table (V, K), codes (n, C) int64."""
+    K = table.shape[1]
+    for t in range(codes.shape[0]):
+        for k in range(K):
+            out[t, k] = 0.0
+        for c in range(codes.shape[1]):
+            code = codes[t, c]
+            if code >= 0:
+                for k in range(K):
+                    out[t, k] += table[code, k]
+
+
+@kernel
+def scatter(codes, gamma, counts):
+    """Add gamma[t] to row codes[t, c] of counts (V, K) for each column c; a negative code says nothing."""
+    K = counts.shape[1]
+    for t in range(codes.shape[0]):
+        for c in range(codes.shape[1]):
+            code = codes[t, c]
+            if code >= 0:
+                for k in range(K):
+                    counts[code, k] += gamma[t, k]
+
+
+@kernel
+def responsibilities(log_lik, log_weights, gamma, log_c):
+    """gamma[t, k] = p(k | x_t), log_c[t] = log p(x_t); zeros and -inf for an impossible row. May share memory."""
+    K = log_weights.size
+    for t in range(log_lik.shape[0]):
+        peak = -np.inf
+        for k in range(K):
+            gamma[t, k] = log_lik[t, k] + log_weights[k]
+            if gamma[t, k] > peak:
+                peak = gamma[t, k]
+        if peak == -np.inf:
+            log_c[t] = -np.inf
+            for k in range(K):
+                gamma[t, k] = 0.0
+            continue
+        total = 0.0
+        for k in range(K):
+            gamma[t, k] = np.exp(gamma[t, k] - peak)
+            total += gamma[t, k]
+        log_c[t] = peak + np.log(total)
+        inverse = 1.0 / total
+        for k in range(K):
+            gamma[t, k] *= inverse

@@ -1,0 +1,200 @@
+"""Forward and backward recursions in probability space, normalised frame by frame.
+
+A scaled recursion loses paths: a state whose share of a frame falls below the smallest double would be dropped, and it
+may be the only one that survives. Here a possible state is never dropped. A share below ``LIFT`` is lifted to ``LIFT``;
+what comes out is then an upper bound, and the posterior weight of the lifted entries bounds its relative error. A
+sequence for which that bound is too large, or whose frame leaves no headroom, gets the status ``UNSURE`` and is run
+again by :mod:`hmmem.kernels.logspace`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hmmem.kernels.options import kernel
+
+LIFT = 2.0**-500  # the smallest share of a frame that a possible state is given
+HEADROOM = 2.0**-460  # a frame's sum below this leaves too little room above LIFT
+TOLERATED = 1e-12  # largest relative error of a result that is not run again
+SMALLEST = 5e-324
+
+SURE, LIFTED, UNSURE, IMPOSSIBLE = 0, 1, 2, 3  # status of a sequence
+
+
+@kernel
+def forward(
+    startprob, message, continues, transmat, endprob, tiny, log_lik, offsets, alpha, likelihood, sums, log_c, status
+):
+    """Filter m sequences.
+
+    In: startprob (K,); message (K,), read if ``continues``; transmat (K, K); endprob (K,) or (0,) for none; ``tiny``:
+    whether transmat holds positive entries below LIFT; log_lik (n, K); offsets (m + 1,).
+    Out: alpha[t, k] = p(s_t = k | x_1..t), likelihood[t, k] = exp(log_lik - peak of the frame) over reachable states,
+    sums (n,) = the frame's normaliser, log_c[t] = log p(x_t | x_1..t-1), status (m,).
+    """
+    K = transmat.shape[0]
+    predicted = np.empty(K)
+    for s in range(offsets.size - 1):
+        first, last = offsets[s], offsets[s + 1]
+        status[s] = SURE
+        for t in range(first, last):
+            if t == first and not (continues and s == 0):
+                for j in range(K):
+                    predicted[j] = startprob[j]
+            else:
+                for j in range(K):
+                    predicted[j] = 0.0
+                for i in range(K):
+                    a = message[i] if t == first else alpha[t - 1, i]
+                    if a > 0.0:
+                        for j in range(K):
+                            predicted[j] += a * transmat[i, j]
+                if tiny:
+                    for j in range(K):
+                        if predicted[j] == 0.0:
+                            for i in range(K):
+                                a = message[i] if t == first else alpha[t - 1, i]
+                                if a > 0.0 and transmat[i, j] > 0.0:
+                                    predicted[j] = SMALLEST  # reachable, though the product underflowed
+            peak = -np.inf
+            for j in range(K):
+                if predicted[j] > 0.0 and log_lik[t, j] > peak:
+                    peak = log_lik[t, j]
+            total = 0.0
+            if peak > -np.inf:
+                for j in range(K):
+                    # an exact zero for what is unreachable: its log_lik may lie far above the peak
+                    b = np.exp(log_lik[t, j] - peak) if predicted[j] > 0.0 else 0.0
+                    likelihood[t, j] = b
+                    a = predicted[j] * b
+                    alpha[t, j] = a
+                    total += a
+            if not total >= HEADROOM:
+                status[s] = UNSURE if peak > -np.inf else IMPOSSIBLE
+                for u in range(t, last):
+                    sums[u] = 1.0
+                    log_c[u] = -np.inf
+                    for j in range(K):
+                        alpha[u, j] = 0.0
+                        likelihood[u, j] = 0.0
+                break
+            inverse = 1.0 / total
+            for j in range(K):
+                a = alpha[t, j] * inverse
+                if a < LIFT and predicted[j] > 0.0 and log_lik[t, j] > -np.inf:
+                    a = LIFT
+                    status[s] = LIFTED
+                alpha[t, j] = a
+            sums[t] = total
+            log_c[t] = np.log(total) + peak
+        if endprob.size > 0 and status[s] < UNSURE:
+            total, possible = 0.0, False
+            for k in range(K):
+                total += alpha[last - 1, k] * endprob[k]
+                possible = possible or (alpha[last - 1, k] > 0.0 and endprob[k] > 0.0)
+            if total >= HEADROOM:
+                log_c[last - 1] += np.log(total)
+            else:
+                status[s] = UNSURE if possible else IMPOSSIBLE
+                log_c[last - 1] = -np.inf
+
+
+@kernel
+def backward(transmat, transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offsets, status, gamma, beta):
+    """Smooth m filtered sequences.
+
+    In: what :func:`forward` wrote; transposed = transmat.T; ahead (K,), the next block's first ``likelihood`` row as
+    this kernel leaves it, read if ``goes_on``.
+    Out: gamma[t, k] = p(s_t = k | x); beta (n, K) with gamma = alpha * beta, or (0, K) if it is not wanted; likelihood
+    becomes ``onward``: alpha[t-1, i] * transmat[i, j] * onward[t, j] = p(s_t-1 = i, s_t = j | x); status, where the
+    lifted entries turn out to matter. Sequences that are UNSURE or IMPOSSIBLE get zeros. gamma must not be alpha.
+    """
+    K = transmat.shape[0]
+    message = np.empty(K)
+    for s in range(offsets.size - 1):
+        first, last = offsets[s], offsets[s + 1]
+        doubt = 0.0
+        if goes_on:
+            for k in range(K):
+                message[k] = 0.0
+            for j in range(K):
+                for k in range(K):
+                    message[k] += transposed[j, k] * ahead[j]
+        elif endprob.size > 0:
+            for k in range(K):
+                message[k] = endprob[k]
+        else:
+            for k in range(K):
+                message[k] = 1.0
+        for t in range(last - 1, first - 1, -1):
+            total = 0.0
+            if status[s] < UNSURE:
+                for k in range(K):
+                    g = alpha[t, k] * message[k]
+                    gamma[t, k] = g
+                    total += g
+                    if alpha[t, k] == LIFT:
+                        doubt += g
+                # all messages but the first are normalised, so that total is 1 unless lifted states carry weight
+                if doubt > TOLERATED * total or not total > 0.0:
+                    status[s] = UNSURE
+            if status[s] >= UNSURE:
+                break
+            inverse = 1.0 / total
+            if t == last - 1:
+                doubt *= inverse
+            scale = inverse / sums[t]
+            for k in range(K):
+                gamma[t, k] *= inverse
+                likelihood[t, k] *= message[k] * scale
+            if beta.shape[0] > 0:
+                for k in range(K):
+                    beta[t, k] = message[k] * inverse
+            if t > first:
+                for k in range(K):
+                    message[k] = 0.0
+                for j in range(K):
+                    w = likelihood[t, j]
+                    if w > 0.0:
+                        for k in range(K):
+                            message[k] += transposed[j, k] * w
+        if status[s] >= UNSURE:
+            for t in range(first, last):
+                for k in range(K):
+                    gamma[t, k] = 0.0
+                    likelihood[t, k] = 0.0
+
+
+@kernel
+def lifted_share(message, continues, transmat, alpha, likelihood, sums, offsets, status):
+    """The largest share of any prefix that passed through a lifted entry, for sequences with status LIFTED.
+
+    A certificate for filtering, where no backward pass is at hand. ``message`` (K,), in and out, is that share of the
+    state before and after the block, by state, for a block that continues. Sequences above TOLERATED become UNSURE.
+    """
+    K = transmat.shape[0]
+    share, moved = np.zeros(K), np.empty(K)
+    for s in range(offsets.size - 1):
+        if status[s] != LIFTED and not (continues and s == 0 and status[s] == SURE):
+            continue
+        for k in range(K):
+            share[k] = message[k] if continues and s == 0 else 0.0
+        for t in range(offsets[s], offsets[s + 1]):
+            for k in range(K):
+                moved[k] = 0.0
+            if t > offsets[s] or (continues and s == 0):
+                for i in range(K):
+                    if share[i] > 0.0:
+                        for j in range(K):
+                            moved[j] += share[i] * transmat[i, j]
+            total = 0.0
+            for k in range(K):
+                share[k] = moved[k] * likelihood[t, k] / sums[t]
+                if alpha[t, k] == LIFT:
+                    share[k] = LIFT
+                total += share[k]
+            if total > TOLERATED:
+                status[s] = UNSURE
+                break
+        for k in range(K):
+            message[k] = share[k]

@@ -1,0 +1,117 @@
+"""Where blocks run: in this thread or in a pool of threads, always with the results in order.
+
+Anything with the signature of the built-in ``map`` serves :func:`hmmem.fit_em`: the ``map`` of a process pool as well.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+Map = Callable[..., Iterable[Any]]
+
+
+def n_workers(n_jobs: int | None) -> int:
+    """Return how many threads ``n_jobs`` asks for: None or -1 mean every core that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if n_jobs is None:
+        return cores
+    if n_jobs < 0:
+        return max(1, cores + 1 + n_jobs)
+    return n_jobs
+
+
+@contextmanager
+def thread_map(n_jobs: int | None) -> Iterator[Map]:
+    """Give a ``map`` over ``n_jobs`` threads, with BLAS held to one thread meanwhile.
+
+    Results come in the order of the items and only a few more items than threads are under way at any time, so that a
+    fold over them neither depends on scheduling nor holds them all.
+    """
+    workers = n_workers(n_jobs)
+    with one_blas_thread():
+        if workers == 1:
+            yield map
+            return
+        with ThreadPoolExecutor(workers, thread_name_prefix="hmmem") as pool:
+            yield lambda function, items: _in_order(pool, 2 * workers, function, items)
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, ahead: int, function: Callable[[Any], Any], items: Iterable[Any]
+) -> Iterator[Any]:
+    items = iter(items)
+    first, second = next(items, None), next(items, None)
+    if first is None:
+        return
+    if second is None:  # nothing to share out
+        yield function(first)
+        return
+    waiting = deque([pool.submit(function, first), pool.submit(function, second)])
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+class _BlasGuard:
+    """Counts who wants BLAS single-threaded: limited by the first that enters, released by the last that leaves.
+
+    BLAS thread counts belong to the process, so two fits in two threads must share one limit.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.users = 0
+        self.controller: Any = None
+        self.limiter: Any = None
+
+    def enter(self) -> None:
+        with self.lock:
+            self.users += 1
+            if self.users > 1:
+                return
+            if self.controller is None:
+                import scipy.linalg  # noqa: F401  its BLAS must be loaded to be found by the controller
+                from threadpoolctl import ThreadpoolController
+
+                self.controller = ThreadpoolController()
+            self.limiter = self.controller.limit(limits=1, user_api="blas")
+
+    def leave(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.limiter.restore_original_limits()
+                self.limiter = None
+
+    def after_fork(self) -> None:
+        """Forget users that exist in the parent only; a limit that was on stays on in the child."""
+        self.lock = threading.Lock()
+        self.users = 0
+
+
+_GUARD = _BlasGuard()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_GUARD.after_fork)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread: its sums then have one order, whatever OMP_NUM_THREADS says."""
+    _GUARD.enter()
+    try:
+        yield
+    finally:
+        _GUARD.leave()

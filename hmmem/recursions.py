@@ -1,0 +1,337 @@
+"""Filtering, smoothing and decoding of blocks: what stands between a model and the kernels.
+
+A block holds whole sequences, or it is a *strip*: one long sequence in pieces. A strip is filtered from left to right,
+keeping only the message at the left edge of each piece, and smoothed from right to left, where each piece is filtered
+again from its kept message: twice the filtering, and memory for one piece whatever the length.
+
+The scaled recursions come first; what they are unsure of is run again in log space.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hmmem.chain import ChainArrays
+from hmmem.kernels import decoding, logspace, scaled
+from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
+
+NOTHING = np.empty(0)
+NO_ROWS = np.empty((0, 0))
+
+
+@dataclass
+class Filtered:
+    """A filtered block: alpha (n, K) in its space, log_c (n,), status (m,)."""
+
+    alpha: np.ndarray
+    log_c: np.ndarray
+    status: np.ndarray
+    likelihood: np.ndarray
+    sums: np.ndarray
+
+
+@dataclass
+class Smoothed:
+    """A smoothed block: gamma (n, K), expected transitions (K, K), and the message for the block before."""
+
+    gamma: np.ndarray
+    counts: np.ndarray
+    onward: np.ndarray
+    beta: np.ndarray
+
+
+class ScaledSpace:
+    """The recursions in probability space."""
+
+    def __init__(self, chain: ChainArrays) -> None:
+        self.chain = chain
+
+    def forward(self, log_lik: np.ndarray, offsets: np.ndarray, message: np.ndarray | None, ends: bool) -> Filtered:
+        """Filter; ``message`` continues a sequence, ``ends``: its end is in this block."""
+        c, (n, K) = self.chain, log_lik.shape
+        f = Filtered(np.empty((n, K)), np.empty(n), np.empty(len(offsets) - 1, np.int64), np.empty((n, K)), np.empty(n))
+        start = NOTHING if message is None else message
+        end = c.endprob if ends else NOTHING
+        scaled.forward(
+            c.startprob, start, message is not None, c.transmat, end, c.tiny, log_lik, offsets,
+            f.alpha, f.likelihood, f.sums, f.log_c, f.status,
+        )  # fmt: skip
+        return f
+
+    def backward(
+        self,
+        f: Filtered,
+        log_lik: np.ndarray,
+        offsets: np.ndarray,
+        ahead: np.ndarray | None,
+        weights: np.ndarray | None,
+    ) -> Smoothed:
+        """Smooth; ``ahead`` is the ``onward`` of the next piece if the sequence goes on."""
+        c = self.chain
+        gamma = np.empty(log_lik.shape)
+        goes_on = ahead is not None
+        edge = NOTHING if ahead is None else ahead
+        scaled.backward(
+            c.transmat, c.transposed, c.endprob, edge, goes_on,
+            f.alpha, f.likelihood, f.sums, offsets, f.status, gamma, NO_ROWS,
+        )  # fmt: skip
+        onward = f.likelihood
+        first = onward[0].copy()
+        if weights is not None:
+            onward *= np.repeat(weights, np.diff(offsets))[:, None]
+        onward[offsets[:-1]] = 0.0
+        counts = f.alpha[:-1].T @ onward[1:]
+        if goes_on:
+            counts += np.outer(f.alpha[-1], edge)
+        return Smoothed(gamma, counts * c.transmat, first, NO_ROWS)
+
+    def certify(self, f: Filtered, offsets: np.ndarray, share: np.ndarray | None) -> np.ndarray:
+        """Mark as unsure what a filter alone cannot vouch for; returns the share to carry into the next piece."""
+        carried = np.zeros(f.alpha.shape[1]) if share is None else share
+        if share is not None or np.any(f.status == LIFTED):
+            scaled.lifted_share(
+                carried, share is not None, self.chain.transmat, f.alpha, f.likelihood, f.sums, offsets, f.status
+            )
+        return carried
+
+
+class LogSpace:
+    """The same recursions in log space."""
+
+    def __init__(self, chain: ChainArrays) -> None:
+        self.chain = chain
+
+    def forward(self, log_lik: np.ndarray, offsets: np.ndarray, message: np.ndarray | None, ends: bool) -> Filtered:
+        """Filter; alpha is in logarithms."""
+        c, (n, K) = self.chain, log_lik.shape
+        f = Filtered(np.empty((n, K)), np.empty(n), np.empty(len(offsets) - 1, np.int64), NO_ROWS, NOTHING)
+        start = NOTHING if message is None else message
+        end = c.log_endprob if ends else NOTHING
+        logspace.forward(
+            c.log_startprob,
+            start,
+            message is not None,
+            c.log_transmat,
+            end,
+            log_lik,
+            offsets,
+            f.alpha,
+            f.log_c,
+            f.status,
+        )
+        return f
+
+    def backward(
+        self,
+        f: Filtered,
+        log_lik: np.ndarray,
+        offsets: np.ndarray,
+        ahead: np.ndarray | None,
+        weights: np.ndarray | None,
+    ) -> Smoothed:
+        """Smooth; beta is in logarithms."""
+        c, K = self.chain, log_lik.shape[1]
+        gamma, beta = np.empty(log_lik.shape), np.empty(log_lik.shape)
+        onward, counts = np.empty(K), np.zeros((K, K))
+        goes_on = ahead is not None
+        weights = np.ones(len(offsets) - 1) if weights is None else weights
+        logspace.backward(
+            c.log_transmat, c.log_endprob, ahead if goes_on else NOTHING, goes_on,
+            f.alpha, log_lik, f.log_c, offsets, weights, f.status, gamma, beta, onward, counts,
+        )  # fmt: skip
+        return Smoothed(gamma, counts, onward, beta)
+
+    def certify(self, f: Filtered, offsets: np.ndarray, share: np.ndarray | None) -> np.ndarray:
+        """Nothing to doubt."""
+        return NOTHING
+
+
+@dataclass
+class Posterior:
+    """Result of smoothing: log_likelihood (m,), status (m,), gamma (n, K), counts (K, K)."""
+
+    log_likelihood: np.ndarray
+    status: np.ndarray
+    gamma: np.ndarray
+    counts: np.ndarray
+
+
+def rows_of(offsets: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frames of the chosen sequences and their offsets when they lie behind one another."""
+    lengths = np.diff(offsets)
+    inside = np.concatenate([[0], np.cumsum(lengths[chosen])])
+    return np.flatnonzero(np.repeat(chosen, lengths)), inside
+
+
+def smooth_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, weights: np.ndarray | None) -> Posterior:
+    """Return posteriors of whole sequences; ``weights`` (m,) multiply the counts alone."""
+    space = ScaledSpace(chain)
+    f = space.forward(log_lik, offsets, None, True)
+    s = space.backward(f, log_lik, offsets, None, weights)
+    unsure = f.status == UNSURE
+    if unsure.any():
+        rows, inside = rows_of(offsets, unsure)
+        exact = LogSpace(chain)
+        weights = None if weights is None else weights[unsure]
+        again = exact.forward(log_lik[rows], inside, None, True)
+        rescued = exact.backward(again, log_lik[rows], inside, None, weights)
+        s.gamma[rows], f.log_c[rows] = rescued.gamma, again.log_c
+        f.status[unsure] = again.status
+        s.counts += rescued.counts
+    return Posterior(np.add.reduceat(f.log_c, offsets[:-1]), f.status, s.gamma, s.counts)
+
+
+Piece = Any
+
+
+def smooth_strip(
+    chain: ChainArrays,
+    pieces: Sequence[Piece],
+    log_lik_of: Callable[[Piece], np.ndarray],
+    visit: Callable[[int, np.ndarray], Any],
+) -> tuple[float, bool, np.ndarray, Any]:
+    """Smooth one sequence in pieces.
+
+    ``visit(i, gamma)`` sees each piece, from the last to the first; its results are added up (None is not), and only
+    those of the pass that counts are kept.
+
+    Returns
+    -------
+    log_likelihood, possible, counts, total
+    """
+    for space in (ScaledSpace(chain), LogSpace(chain)):
+        messages: list[np.ndarray | None] = [None]
+        terms: list[float] = []
+        for i, piece in enumerate(pieces):
+            log_lik = log_lik_of(piece)
+            f = space.forward(log_lik, _whole(log_lik), messages[-1], i == len(pieces) - 1)
+            terms.append(float(f.log_c.sum()))
+            messages.append(f.alpha[-1].copy())
+            if f.status[0] >= UNSURE:
+                break
+        if f.status[0] == IMPOSSIBLE:
+            return -math.inf, False, np.zeros_like(chain.transmat), None
+        counts, total, ahead = np.zeros_like(chain.transmat), None, None
+        for i in range(len(pieces) - 1, -1, -1):
+            if f.status[0] == UNSURE:
+                break
+            log_lik = log_lik_of(pieces[i])
+            f = space.forward(log_lik, _whole(log_lik), messages[i], i == len(pieces) - 1)
+            s = space.backward(f, log_lik, _whole(log_lik), ahead, None)
+            counts, ahead = counts + s.counts, s.onward
+            part = None if f.status[0] == UNSURE else visit(i, s.gamma)
+            total = part if total is None else total if part is None else part + total
+        if f.status[0] != UNSURE:
+            return math.fsum(terms), True, counts, total
+    raise AssertionError("the log-space pass is never unsure")
+
+
+def _whole(log_lik: np.ndarray) -> np.ndarray:
+    return np.array([0, len(log_lik)])
+
+
+def filter_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray) -> Filtered:
+    """Return alpha in probabilities (possible states at least 2^-500), log_c and status of whole sequences."""
+    space = ScaledSpace(chain)
+    f = space.forward(log_lik, offsets, None, True)
+    space.certify(f, offsets, None)
+    unsure = f.status == UNSURE
+    if unsure.any():
+        rows, inside = rows_of(offsets, unsure)
+        again = LogSpace(chain).forward(log_lik[rows], inside, None, True)
+        f.alpha[rows], f.log_c[rows], f.status[unsure] = probabilities(again.alpha), again.log_c, again.status
+    return f
+
+
+def filter_strip(
+    chain: ChainArrays,
+    pieces: Sequence[Piece],
+    log_lik_of: Callable[[Piece], np.ndarray],
+    visit: Callable[[int, np.ndarray, np.ndarray], None],
+) -> tuple[float, int]:
+    """Filter one sequence in pieces; ``visit(i, alpha, log_c)``, the last call for each i counts.
+
+    Returns the log-likelihood and the first impossible piece, or -1.
+    """
+    for space in (ScaledSpace(chain), LogSpace(chain)):
+        message, share, terms = None, None, []
+        for i, piece in enumerate(pieces):
+            log_lik = log_lik_of(piece)
+            f = space.forward(log_lik, _whole(log_lik), message, i == len(pieces) - 1)
+            share = space.certify(f, _whole(log_lik), share)
+            if f.status[0] == UNSURE:
+                break
+            alpha = f.alpha if isinstance(space, ScaledSpace) else probabilities(f.alpha)
+            visit(i, alpha, f.log_c)
+            if f.status[0] == IMPOSSIBLE:
+                return -math.inf, i
+            message = f.alpha[-1].copy()
+            terms.append(float(f.log_c.sum()))
+        if f.status[0] != UNSURE:
+            return math.fsum(terms), -1
+    raise AssertionError("the log-space pass is never unsure")
+
+
+def probabilities(log_alpha: np.ndarray) -> np.ndarray:
+    """Return exp(log_alpha), where a possible state has at least the probability 2^-500."""
+    return np.where(log_alpha > -np.inf, np.maximum(np.exp(log_alpha), LIFT), 0.0)
+
+
+def decode_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the best paths (n,) of whole sequences and their log p(x, path) (m,)."""
+    delta, path = np.empty_like(log_lik), np.empty(len(log_lik), np.int64)
+    decoding.viterbi_forward(chain.log_startprob, NOTHING, False, chain.log_transposed, log_lik, offsets, delta)
+    decoding.viterbi_back(chain.log_transposed, chain.log_endprob, -1, delta, offsets, path)
+    return path, path_log_prob(chain, log_lik, offsets, path)
+
+
+def path_log_prob(
+    chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, path: np.ndarray, goes_on: bool = False
+) -> np.ndarray:
+    """Return log p(x, path) of each sequence, (m,), without the end if the sequence goes on elsewhere."""
+    log_prob = np.empty(len(offsets) - 1)
+    decoding.joint_log_prob(
+        chain.log_startprob, chain.log_transmat, chain.log_endprob, log_lik, offsets, path, goes_on, log_prob
+    )
+    return log_prob
+
+
+def decode_strip(
+    chain: ChainArrays, pieces: Sequence[Piece], log_lik_of: Callable[[Piece], np.ndarray]
+) -> tuple[np.ndarray, float]:
+    """Return the best path of one sequence in pieces, and its log p(x, path)."""
+
+    def forward(i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        log_lik = log_lik_of(pieces[i])
+        offsets, delta = _whole(log_lik), np.empty_like(log_lik)
+        decoding.viterbi_forward(chain.log_startprob, messages[i], i > 0, chain.log_transposed, log_lik, offsets, delta)
+        return log_lik, offsets, delta
+
+    messages = [NOTHING]
+    messages.extend(forward(i)[2][-1].copy() for i in range(len(pieces)))
+    path = [NOTHING] * len(pieces)
+    terms: list[float] = []
+    state = -1
+    for i in range(len(pieces) - 1, -1, -1):
+        log_lik, offsets, delta = forward(i)
+        goes_on = i < len(pieces) - 1
+        path[i] = np.empty(len(log_lik), np.int64)
+        decoding.viterbi_back(
+            chain.log_transposed, NOTHING if goes_on else chain.log_endprob, state, delta, offsets, path[i]
+        )
+        if path[i][-1] < 0:
+            return np.full(sum(len(piece.X) for piece in pieces), -1), -math.inf
+        if goes_on:
+            terms.append(float(chain.log_transmat[path[i][-1], state]))
+        # the piece's own terms: its first state is entered by the piece before, not by startprob
+        start = chain.log_startprob if i == 0 else np.zeros_like(chain.log_startprob)
+        inner = np.empty(1)
+        decoding.joint_log_prob(start, chain.log_transmat, chain.log_endprob, log_lik, offsets, path[i], goes_on, inner)
+        terms.append(float(inner[0]))
+        state = int(path[i][0])
+    return np.concatenate(path), math.fsum(terms)
