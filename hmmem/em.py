@@ -288,8 +288,8 @@ def fit_em(
     >>> chain = MarkovChain(np.array([0.5, 0.5]), np.array([[0.9, 0.1], [0.1, 0.9]]))
     >>> start = HiddenMarkovModel(chain, Poisson(np.array([[2.0], [8.0]])))
     >>> model, report = fit_em(start, Sequences.from_lengths(X, [6]))
-    >>> report.converged, model.emission.lambdas.round(2).ravel().tolist()
-    (True, [1.33, 9.33])
+    >>> report.converged, model.emission.lambdas.round(1).ravel().tolist()
+    (True, [1.3, 9.3])
     """
     models: Iterable[M] = [start] if hasattr(start, "maximise") else start  # type: ignore[list-item]
     search: _Search[M] = _Search(data, Stopping(n_iter, tol, param_tol, max_time, callback), map)

@@ -11,7 +11,7 @@ import numpy as np
 from hmmem.emissions.protocol import Emission
 from hmmem.kernels import emitting
 from hmmem.parallel import Map
-from hmmem.probabilities import log, normalise
+from hmmem.probabilities import column_sums, log, normalise
 from hmmem.report import Note
 from hmmem.sequences import Sequences
 from hmmem.statistics import Statistics
@@ -119,6 +119,6 @@ def _expect_piece(model: Mixture, piece: Sequences) -> Statistics:
         log_likelihood=float((shares * log_c).sum()),
         weight=float(shares.sum()),
         n_impossible=int(len(possible) - possible.sum()),
-        counts=gamma.sum(axis=0),
+        counts=column_sums(gamma),
         emission=model.emission.statistics(piece.X, gamma),
     )

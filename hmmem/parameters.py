@@ -125,7 +125,8 @@ def generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.Generator):
         return copy.deepcopy(random_state)
     if isinstance(random_state, np.random.RandomState):
-        return np.random.Generator(copy.deepcopy(random_state)._bit_generator)
+        # a RandomState cannot spawn children, so the draws of a copy seed a generator that can
+        return np.random.default_rng(copy.deepcopy(random_state).randint(2**32, size=4, dtype=np.uint64))
     if random_state is not None:
         random_state = check_count("random_state", random_state, 0)
     return np.random.default_rng(random_state)

@@ -19,6 +19,7 @@ import numpy as np
 from hmmem.chain import ChainArrays
 from hmmem.kernels import decoding, logspace, scaled
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
+from hmmem.probabilities import log
 
 NOTHING = np.empty(0)
 NO_ROWS = np.empty((0, 0))
@@ -53,15 +54,22 @@ class ScaledSpace:
 
     def forward(self, log_lik: np.ndarray, offsets: np.ndarray, message: np.ndarray | None, ends: bool) -> Filtered:
         """Filter; ``message`` continues a sequence, ``ends``: its end is in this block."""
-        c, (n, K) = self.chain, log_lik.shape
-        f = Filtered(np.empty((n, K)), np.empty(n), np.empty(len(offsets) - 1, np.int64), np.empty((n, K)), np.empty(n))
+        c, (n, K), m = self.chain, log_lik.shape, len(offsets) - 1
+        alpha, likelihood, peak, sums = np.empty((n, K)), np.empty((n, K)), np.empty(n), np.empty(n)
+        end_c, status = np.empty(m), np.empty(m, np.int64)
+        scaled.shift(log_lik, peak, likelihood)
+        np.exp(likelihood, out=likelihood)
         start = NOTHING if message is None else message
         end = c.endprob if ends else NOTHING
         scaled.forward(
             c.startprob, start, message is not None, c.transmat, end, c.tiny, log_lik, offsets,
-            f.alpha, f.likelihood, f.sums, f.log_c, f.status,
+            alpha, likelihood, peak, sums, end_c, status,
         )  # fmt: skip
-        return f
+        with np.errstate(invalid="ignore"):  # log 0 + -inf: impossible either way
+            log_c = log(sums) + peak
+        if end.size:
+            log_c[offsets[1:] - 1] += end_c
+        return Filtered(alpha, log_c, status, likelihood, sums)
 
     def backward(
         self,

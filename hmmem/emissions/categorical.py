@@ -10,7 +10,7 @@ import numpy as np
 
 from hmmem.emissions.protocol import starved_notes
 from hmmem.kernels import emitting
-from hmmem.probabilities import log, normalise
+from hmmem.probabilities import column_sums, log, normalise
 from hmmem.report import Note
 from hmmem.statistics import Statistics
 
@@ -103,7 +103,7 @@ class Categorical:
         emitting.scatter(self._codes(X), gamma, stacked)
         ends = np.cumsum(self.sizes)
         counts = tuple(stacked[end - size : end - 1].T for end, size in zip(ends, self.sizes, strict=True))
-        return Statistics(weight=gamma.sum(axis=0), counts=counts)
+        return Statistics(weight=column_sums(gamma), counts=counts)
 
     def maximise(self, statistics: Statistics) -> Categorical:
         """Return the tables that maximise Q; rows without data stay as they are."""

@@ -46,7 +46,7 @@ class Covariance(ABC):
     @staticmethod
     @abstractmethod
     def moments(X: np.ndarray, origin: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return sum gamma z (R, D) and the second moments, z = x - origin, that this shape needs."""
+        """Return sum gamma z (R, D) and the second moments that this shape needs; z = x - origin, (1, D) or (R, D)."""
 
     @abstractmethod
     def maximise(
@@ -128,6 +128,9 @@ class Diag(Covariance):
 
     @staticmethod
     def moments(X: np.ndarray, origin: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if len(origin) == 1:
+            z = X - origin
+            return gamma.T @ z, gamma.T @ (z * z)
         first, second = np.zeros(origin.T.shape), np.zeros(origin.T.shape)
         emitting.diag_moments(X, np.ascontiguousarray(origin.T), gamma, first, second)
         return first.T, second.T
@@ -232,12 +235,14 @@ class Full(Covariance):
 
     @staticmethod
     def moments(X: np.ndarray, origin: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        R, D = origin.shape
+        R, D = gamma.shape[1], X.shape[1]
         first, second = np.empty((R, D)), np.empty((R, D, D))
+        z = X - origin[0]
         for k in range(R):
-            z = X - origin[k]
+            if len(origin) > 1:
+                z = X - origin[k]
             weighted = z * gamma[:, k : k + 1]
-            first[k] = weighted.sum(axis=0)
+            first[k] = gamma[:, k] @ z
             second[k] = weighted.T @ z
         return first, second
 

@@ -10,7 +10,7 @@ import numpy as np
 from hmmem.emissions.covariance import SHAPES, Covariance
 from hmmem.emissions.protocol import starved_notes
 from hmmem.emissions.scale import Scale
-from hmmem.probabilities import STARVED
+from hmmem.probabilities import STARVED, column_sums
 from hmmem.report import Note
 from hmmem.statistics import Statistics
 
@@ -83,9 +83,9 @@ class Gaussian:
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,), first (R, D) and second moments about an origin near each mean."""
-        origin = self.scale.origin(self.means)
+        origin = self.scale.origin(self.means, self.covariance.sd())
         first, second = self.covariance.moments(X, origin, gamma)
-        return Statistics(origin, weight=gamma.sum(axis=0), first=first, second=second)
+        return Statistics(origin, weight=column_sums(gamma), first=first, second=second)
 
     def maximise(self, statistics: Statistics) -> Gaussian:
         """Return the maximum of Q under the floor; rows without data stay as they are.

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from hmmem.emissions.protocol import starved_notes
-from hmmem.probabilities import STARVED, log
+from hmmem.probabilities import STARVED, column_sums, log
 from hmmem.report import Note
 from hmmem.statistics import Statistics
 
@@ -69,7 +69,7 @@ class Poisson:
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,) and first moments (R, D)."""
-        return Statistics(weight=gamma.sum(axis=0), first=gamma.T @ X)
+        return Statistics(weight=column_sums(gamma), first=gamma.T @ X)
 
     def maximise(self, statistics: Statistics) -> Poisson:
         """Return the rates that maximise Q; rows without data stay as they are."""

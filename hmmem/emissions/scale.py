@@ -8,8 +8,11 @@ import numpy as np
 
 from hmmem.sequences import Sequences
 
-#: A mean farther from the centre of the data than this many standard deviations is no good origin for moments.
+#: A mean farther from the centre of the data than this many standard deviations of the data is no good origin.
 FAR = 100.0
+#: Means within this many of their own standard deviations from the centre can share the centre as origin: the
+#: difference of moments then keeps 12 digits, and the sums for all rows are matrix products.
+NEAR = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +61,14 @@ class Scale:
         constant = (low == high) | ~(spread > 0)
         return cls(origin + mean, np.where(constant, 1.0, spread), floor, tuple(np.flatnonzero(constant).tolist()))
 
-    def origin(self, means: np.ndarray) -> np.ndarray:
-        """Return the points (R, D) about which moments are taken: the means, or the centre for those far outside."""
+    def origin(self, means: np.ndarray, sd: np.ndarray) -> np.ndarray:
+        """Return the points about which moments are taken.
+
+        (1, D), the centre, where it is near all means in units of their standard deviations; else (R, D), each row's
+        mean, or the centre for a mean far outside of the data.
+        """
+        if np.all(np.abs(means - self.centre) <= NEAR * sd):
+            return self.centre[None]
         far = np.abs(means - self.centre) > FAR * np.sqrt(self.variances)
         return np.where(far, self.centre, means)
 

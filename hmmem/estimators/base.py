@@ -35,8 +35,8 @@ REPLACED = {
     "implementation": "leave it out: scaled recursions, with log space where they cannot vouch for the result",
 }
 _PRIORS = (
-    "startprob_prior transmat_prior means_prior means_weight covars_prior covars_weight emissionprob_prior lambdas_prior"
-    " lambdas_weight"
+    "startprob_prior transmat_prior means_prior means_weight covars_prior covars_weight emissionprob_prior"
+    " lambdas_prior lambdas_weight"
 )
 REPLACED |= dict.fromkeys(
     _PRIORS.split(), "leave it out: fits are maximum likelihood; zeros, collapse and starved states are taken care of"

@@ -34,6 +34,8 @@ class HMMEstimator(Estimator):
     # metadata that scikit-learn cuts into folds together with X, once metadata routing is switched on
     __metadata_request__fit: ClassVar[dict[str, Any]] = {"sequence_id": True, "lengths": None}
     __metadata_request__score: ClassVar[dict[str, Any]] = {"sequence_id": True, "lengths": None}
+    __metadata_request__predict: ClassVar[dict[str, Any]] = {"sequence_id": True, "lengths": None}
+    __metadata_request__predict_proba: ClassVar[dict[str, Any]] = {"sequence_id": True, "lengths": None}
 
     @abstractmethod
     def _emission_of(self, attributes: dict[str, Any], n_features: int | None) -> Any:

@@ -22,81 +22,109 @@ SURE, LIFTED, UNSURE, IMPOSSIBLE = 0, 1, 2, 3  # status of a sequence
 
 
 @kernel
+def shift(log_lik, peak, shifted):
+    """peak[t] = the largest log_lik of the frame, shifted = log_lik - peak; -inf throughout where all are -inf."""
+    K = log_lik.shape[1]
+    for t in range(log_lik.shape[0]):
+        top = -np.inf
+        for k in range(K):
+            if log_lik[t, k] > top:
+                top = log_lik[t, k]
+        peak[t] = top
+        if top == -np.inf:
+            top = 0.0
+        for k in range(K):
+            shifted[t, k] = log_lik[t, k] - top
+
+
+@kernel
 def forward(
-    startprob, message, continues, transmat, endprob, tiny, log_lik, offsets, alpha, likelihood, sums, log_c, status
+    startprob, message, continues, transmat, endprob, tiny, log_lik, offsets, alpha, likelihood, peak, sums, end_c, status
 ):
     """Filter m sequences.
 
     In: startprob (K,); message (K,), read if ``continues``; transmat (K, K); endprob (K,) or (0,) for none; ``tiny``:
-    whether transmat holds positive entries below LIFT; log_lik (n, K); offsets (m + 1,).
-    Out: alpha[t, k] = p(s_t = k | x_1..t), likelihood[t, k] = exp(log_lik - peak of the frame) over reachable states,
-    sums (n,) = the frame's normaliser, log_c[t] = log p(x_t | x_1..t-1), status (m,).
+    whether transmat holds positive entries below LIFT; log_lik (n, K); offsets (m + 1,); likelihood (n, K) =
+    exp(log_lik - peak) and peak (n,), as of :func:`shift`.
+    Out: alpha[t, k] = p(s_t = k | x_1..t); likelihood and peak, which change where the peak was not reachable, and 0 for
+    unreachable states; sums (n,), so that log p(x_t | x_1..t-1) = log(sums) + peak, with sums 0 from the first frame on
+    that is impossible or left no headroom; end_c (m,), the logarithm of the probability to end there; status (m,).
     """
     K = transmat.shape[0]
-    predicted = np.empty(K)
+    predicted, before = np.empty(K), np.empty(K)
     for s in range(offsets.size - 1):
         first, last = offsets[s], offsets[s + 1]
         status[s] = SURE
+        end_c[s] = 0.0
         for t in range(first, last):
             if t == first and not (continues and s == 0):
                 for j in range(K):
                     predicted[j] = startprob[j]
             else:
+                if t == first:
+                    for j in range(K):
+                        before[j] = message[j]
                 for j in range(K):
-                    predicted[j] = 0.0
-                for i in range(K):
-                    a = message[i] if t == first else alpha[t - 1, i]
-                    if a > 0.0:
-                        for j in range(K):
-                            predicted[j] += a * transmat[i, j]
+                    predicted[j] = before[0] * transmat[0, j]
+                for i in range(1, K):
+                    for j in range(K):
+                        predicted[j] += before[i] * transmat[i, j]
                 if tiny:
                     for j in range(K):
                         if predicted[j] == 0.0:
                             for i in range(K):
-                                a = message[i] if t == first else alpha[t - 1, i]
-                                if a > 0.0 and transmat[i, j] > 0.0:
+                                if before[i] > 0.0 and transmat[i, j] > 0.0:
                                     predicted[j] = SMALLEST  # reachable, though the product underflowed
-            peak = -np.inf
-            for j in range(K):
-                if predicted[j] > 0.0 and log_lik[t, j] > peak:
-                    peak = log_lik[t, j]
             total = 0.0
-            if peak > -np.inf:
-                for j in range(K):
-                    # an exact zero for what is unreachable: its log_lik may lie far above the peak
-                    b = np.exp(log_lik[t, j] - peak) if predicted[j] > 0.0 else 0.0
-                    likelihood[t, j] = b
-                    a = predicted[j] * b
-                    alpha[t, j] = a
-                    total += a
+            for j in range(K):
+                a = predicted[j] * likelihood[t, j]
+                alpha[t, j] = a
+                total += a
             if not total >= HEADROOM:
-                status[s] = UNSURE if peak > -np.inf else IMPOSSIBLE
-                for u in range(t, last):
-                    sums[u] = 1.0
-                    log_c[u] = -np.inf
+                # once more, about the peak of the reachable states: the frame's may be far above it
+                top = -np.inf
+                for j in range(K):
+                    if predicted[j] > 0.0 and log_lik[t, j] > top:
+                        top = log_lik[t, j]
+                total = 0.0
+                if top > -np.inf:
+                    peak[t] = top
                     for j in range(K):
-                        alpha[u, j] = 0.0
-                        likelihood[u, j] = 0.0
-                break
+                        if predicted[j] > 0.0:
+                            likelihood[t, j] = np.exp(log_lik[t, j] - top)
+                            alpha[t, j] = predicted[j] * likelihood[t, j]
+                            total += alpha[t, j]
+                if not total >= HEADROOM:
+                    status[s] = UNSURE if top > -np.inf else IMPOSSIBLE
+                    for u in range(t, last):
+                        sums[u] = 0.0
+                        for j in range(K):
+                            alpha[u, j] = 0.0
+                            likelihood[u, j] = 0.0
+                    break
             inverse = 1.0 / total
             for j in range(K):
                 a = alpha[t, j] * inverse
-                if a < LIFT and predicted[j] > 0.0 and log_lik[t, j] > -np.inf:
-                    a = LIFT
-                    status[s] = LIFTED
+                if a < LIFT:
+                    a = 0.0
+                    if predicted[j] == 0.0:
+                        likelihood[t, j] = 0.0  # or the backward message of an unreachable state could overflow
+                    elif log_lik[t, j] > -np.inf:
+                        a = LIFT
+                        status[s] = LIFTED
                 alpha[t, j] = a
+                before[j] = a
             sums[t] = total
-            log_c[t] = np.log(total) + peak
         if endprob.size > 0 and status[s] < UNSURE:
             total, possible = 0.0, False
             for k in range(K):
-                total += alpha[last - 1, k] * endprob[k]
-                possible = possible or (alpha[last - 1, k] > 0.0 and endprob[k] > 0.0)
+                total += before[k] * endprob[k]
+                possible = possible or (before[k] > 0.0 and endprob[k] > 0.0)
             if total >= HEADROOM:
-                log_c[last - 1] += np.log(total)
+                end_c[s] = np.log(total)
             else:
                 status[s] = UNSURE if possible else IMPOSSIBLE
-                log_c[last - 1] = -np.inf
+                sums[last - 1] = 0.0
 
 
 @kernel
@@ -140,10 +168,12 @@ def backward(transmat, transposed, endprob, ahead, goes_on, alpha, likelihood, s
                     status[s] = UNSURE
             if status[s] >= UNSURE:
                 break
-            inverse = 1.0 / total
             if t == last - 1:
+                inverse = 1.0 / total
                 doubt *= inverse
-            scale = inverse / sums[t]
+            else:
+                inverse = 2.0 - total  # total is 1 but for rounding and lifted entries: its reciprocal, to their square
+            scale = inverse * (1.0 / sums[t])
             for k in range(K):
                 gamma[t, k] *= inverse
                 likelihood[t, k] *= message[k] * scale
