@@ -108,13 +108,15 @@ class Alphabet:
         Raises
         ------
         ValueError
-            If there are no symbols or one comes twice.
+            If there are no symbols, one cannot be a symbol, or one comes twice.
         """
         plain = tuple(_plain(symbol) for symbol in symbols)
         if not plain:
             raise ValueError("symbols must hold at least one symbol")
         seen = set()
         for symbol in plain:
+            if not isinstance(symbol, Hashable):
+                raise ValueError(f"symbols must be hashable, and one list for each column of X; {symbol!r} is neither")
             if symbol in seen:
                 raise ValueError(f"symbols must be distinct; {symbol!r} comes twice")
             seen.add(symbol)

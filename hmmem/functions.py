@@ -9,8 +9,6 @@ import numpy as np
 
 from hmmem import recursions
 from hmmem.chain import ChainArrays, MarkovChain
-from hmmem.kernels import scaled
-from hmmem.kernels.scaled import UNSURE
 from hmmem.parameters import check_array, check_probabilities
 from hmmem.probabilities import stationary
 from hmmem.sequences import BLOCK_SIZE
@@ -141,32 +139,18 @@ def backward(startprob: Any, transmat: Any, log_lik: Any, endprob: Any = None) -
 
     Notes
     -----
-    Rabiner (1989), eqs. 24 and 25. Time T K^2, memory T K.
+    Rabiner (1989), eqs. 24 and 25, in the form gamma / alpha, which holds by construction. Time T K^2, memory T K.
 
     Examples
     --------
     >>> import numpy as np, hmmem
     >>> log_lik = np.log([[0.9, 0.2], [0.9, 0.2]])
     >>> hmmem.backward([0.5, 0.5], [[0.7, 0.3], [0.3, 0.7]], log_lik).round(4).tolist()
-    [[1.0796, 0.6418], [1.0, 1.0]]
+    [[1.0797, 0.6415], [1.0, 1.0]]
     """
-    chain, log_lik = _checked(startprob, transmat, log_lik, endprob)
-    offsets = np.array([0, len(log_lik)])
-    space = recursions.ScaledSpace(chain)
-    f = space.forward(log_lik, offsets, None, True)
-    beta, gamma = np.zeros_like(log_lik), np.empty_like(log_lik)
-    nothing = recursions.NOTHING
-    scaled.backward(
-        chain.transmat, chain.transposed, chain.endprob, nothing, False,
-        f.alpha, f.likelihood, f.sums, offsets, f.status, gamma, beta,
-    )  # fmt: skip
-    if f.status[0] < UNSURE:
-        return np.where(f.alpha > 0, beta, 0.0)
-    exact = recursions.LogSpace(chain)
-    again = exact.forward(log_lik, offsets, None, True)
-    s = exact.backward(again, log_lik, offsets, None, None)
-    alpha = recursions.probabilities(again.alpha)
-    return np.where(alpha > 0, s.gamma / np.where(alpha > 0, alpha, 1.0), 0.0)
+    _, alpha = forward(startprob, transmat, log_lik, endprob)
+    gamma = forward_backward(startprob, transmat, log_lik, endprob).gamma
+    return np.divide(gamma, alpha, out=np.zeros_like(gamma), where=alpha > 0)
 
 
 def forward_backward(startprob: Any, transmat: Any, log_lik: Any, endprob: Any = None) -> ForwardBackward:
@@ -232,7 +216,7 @@ def viterbi(startprob: Any, transmat: Any, log_lik: Any, endprob: Any = None) ->
     >>> import numpy as np, hmmem
     >>> log_lik = np.log([[0.5, 0.1], [0.4, 0.3], [0.1, 0.6]])  # normal, cold, dizzy
     >>> path, log_prob = hmmem.viterbi([0.6, 0.4], [[0.7, 0.3], [0.4, 0.6]], log_lik)
-    >>> path.tolist(), round(np.exp(log_prob), 5)
+    >>> path.tolist(), round(float(np.exp(log_prob)), 5)
     ([0, 0, 1], 0.01512)
     """
     chain, log_lik = _checked(startprob, transmat, log_lik, endprob)
@@ -268,7 +252,7 @@ def joint_log_prob(startprob: Any, transmat: Any, log_lik: Any, path: Any, endpr
     >>> import numpy as np, hmmem
     >>> log_lik = np.log([[0.5, 0.1], [0.4, 0.3], [0.1, 0.6]])
     >>> value = hmmem.joint_log_prob([0.6, 0.4], [[0.7, 0.3], [0.4, 0.6]], log_lik, [0, 0, 1])
-    >>> round(np.exp(value), 5)
+    >>> round(float(np.exp(value)), 5)
     0.01512
     """
     chain, log_lik = _checked(startprob, transmat, log_lik, endprob)

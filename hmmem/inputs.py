@@ -104,7 +104,10 @@ def read(X: Any, lengths: Any, sequence_id: Any, check: Check) -> tuple[Sequence
 
 def check_lengths(lengths: Any, n_frames: int, steps: int | None = None) -> np.ndarray:
     """Return lengths as int64 (n,): positive integers that add up to ``n_frames``, or are at most ``steps``."""
-    array = np.asarray(lengths)
+    try:
+        array = np.asarray(lengths)
+    except ValueError:  # nested lists of different lengths
+        array = np.empty(0)
     if array.ndim != 1 or array.size == 0 or (array.dtype.kind not in "iu" and not _is_whole(array)):
         raise ValueError(f"lengths must be a 1-D array of positive integers; got {_short(lengths)}")
     if np.any(array <= 0):
@@ -133,12 +136,14 @@ def positional_lengths(X: Any, y: Any) -> np.ndarray | None:
 
 
 def _is_whole(array: np.ndarray) -> bool:
-    return array.dtype.kind == "f" and bool(np.all(array == np.floor(array)))
+    return array.dtype.kind == "f" and bool(np.all(np.isfinite(array) & (array == np.floor(array))))
 
 
 def _short(value: Any) -> str:
-    array = np.asarray(value)
-    return f"shape {array.shape} of {array.dtype}" if array.size > 8 else repr(value)
+    if isinstance(value, np.ndarray) and value.size > 8:
+        return f"shape {value.shape} of {value.dtype}"
+    text = repr(value)
+    return text if len(text) < 80 else f"{text[:60]} ..."
 
 
 def _no_cut(what: str, lengths: Any, sequence_id: Any) -> None:
@@ -180,7 +185,11 @@ def _stack(parts: list[Any]) -> np.ndarray:
             "all sequences of X must have the same number of features;"
             f" sequence 0 has {parts[0].shape[1]} and sequence {i} has {parts[i].shape[1]}"
         )
-    return np.concatenate([np.asarray(part) for part in parts])
+    arrays = [np.asarray(part) for part in parts]
+    kinds = {array.dtype.kind for array in arrays}
+    if len(kinds) > 1 and kinds & {"U", "S"}:  # NumPy would turn the numbers into text
+        arrays = [array.astype(object) for array in arrays]
+    return np.concatenate(arrays)
 
 
 def _is_frame(X: Any) -> bool:
@@ -245,15 +254,20 @@ def _gather(frames: np.ndarray, ids: np.ndarray) -> tuple[Sequences, Layout]:
     N = len(frames)
     if ids.shape != (N,):
         raise ValueError(f"sequence_id must have one entry per row of X, {N}; got shape {ids.shape}")
-    missing = ids != ids  # nan, NaT and NA are not themselves
     if ids.dtype.kind == "O":
-        missing = np.array([x is None or x != x for x in ids])
+        missing = np.array([x is None or type(x).__name__ == "NAType" or bool(x != x) for x in ids])
+    else:
+        missing = ids != ids  # nan and NaT are not themselves
     if np.any(missing):
         raise ValueError(f"sequence_id is missing in row {int(np.argmax(missing))}; every row needs one")
-    _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    label = rank[inverse]
+    if ids.dtype.kind == "O":  # of any types, which need not be comparable with each other
+        number: dict[Any, int] = {}
+        label = np.array([number.setdefault(x, len(number)) for x in ids], dtype=np.int64)
+    else:
+        _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
+        rank = np.empty(len(first), dtype=np.int64)
+        rank[np.argsort(first)] = np.arange(len(first))
+        label = rank[inverse]
     lengths = np.bincount(label)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     if np.all(label[:-1] <= label[1:]):

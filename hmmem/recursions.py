@@ -43,7 +43,6 @@ class Smoothed:
     gamma: np.ndarray
     counts: np.ndarray
     onward: np.ndarray
-    beta: np.ndarray
 
 
 class ScaledSpace:
@@ -85,8 +84,8 @@ class ScaledSpace:
         goes_on = ahead is not None
         edge = NOTHING if ahead is None else ahead
         scaled.backward(
-            c.transmat, c.transposed, c.endprob, edge, goes_on,
-            f.alpha, f.likelihood, f.sums, offsets, f.status, gamma, NO_ROWS,
+            c.transposed, c.endprob, edge, goes_on,
+            f.alpha, f.likelihood, f.sums, offsets, f.status, gamma,
         )  # fmt: skip
         onward = f.likelihood
         first = onward[0].copy()
@@ -96,7 +95,7 @@ class ScaledSpace:
         counts = f.alpha[:-1].T @ onward[1:]
         if goes_on:
             counts += np.outer(f.alpha[-1], edge)
-        return Smoothed(gamma, counts * c.transmat, first, NO_ROWS)
+        return Smoothed(gamma, counts * c.transmat, first)
 
     def certify(self, f: Filtered, offsets: np.ndarray, share: np.ndarray | None) -> np.ndarray:
         """Mark as unsure what a filter alone cannot vouch for; returns the share to carry into the next piece."""
@@ -142,17 +141,17 @@ class LogSpace:
         ahead: np.ndarray | None,
         weights: np.ndarray | None,
     ) -> Smoothed:
-        """Smooth; beta is in logarithms."""
+        """Smooth, in log space throughout."""
         c, K = self.chain, log_lik.shape[1]
-        gamma, beta = np.empty(log_lik.shape), np.empty(log_lik.shape)
+        gamma, log_beta = np.empty(log_lik.shape), np.empty(log_lik.shape)
         onward, counts = np.empty(K), np.zeros((K, K))
         goes_on = ahead is not None
         weights = np.ones(len(offsets) - 1) if weights is None else weights
         logspace.backward(
             c.log_transmat, c.log_endprob, ahead if goes_on else NOTHING, goes_on,
-            f.alpha, log_lik, f.log_c, offsets, weights, f.status, gamma, beta, onward, counts,
+            f.alpha, log_lik, f.log_c, offsets, weights, f.status, gamma, log_beta, onward, counts,
         )  # fmt: skip
-        return Smoothed(gamma, counts, onward, beta)
+        return Smoothed(gamma, counts, onward)
 
     def certify(self, f: Filtered, offsets: np.ndarray, share: np.ndarray | None) -> np.ndarray:
         """Nothing to doubt."""
@@ -333,7 +332,7 @@ def decode_strip(
             chain.log_transposed, NOTHING if goes_on else chain.log_endprob, state, delta, offsets, path[i]
         )
         if path[i][-1] < 0:
-            return np.full(sum(len(piece.X) for piece in pieces), -1), -math.inf
+            return np.full(sum(len(log_lik_of(piece)) for piece in pieces), -1), -math.inf
         if goes_on:
             terms.append(float(chain.log_transmat[path[i][-1], state]))
         # the piece's own terms: its first state is entered by the piece before, not by startprob

@@ -24,6 +24,11 @@ REFINEMENT = 20
 Labels = Callable[[Sequences], np.ndarray]
 
 
+def in_order(points: np.ndarray) -> np.ndarray:
+    """Return points (K, D) sorted by their first feature, then the next: states then keep their order between seeds."""
+    return points[np.lexsort(points.T[::-1])]
+
+
 def draw(data: Sequences, rng: np.random.Generator) -> Sequences:
     """Return at most 20,000 frames, drawn without replacement, in their order, as one sequence."""
     N = data.n_frames
@@ -38,7 +43,7 @@ def distinct_frames(X: np.ndarray, K: int, rng: np.random.Generator) -> np.ndarr
     order = rng.permutation(len(X))
     _, first = np.unique(X[order], axis=0, return_index=True)
     rows = order[np.sort(first)]
-    return X[np.resize(rows, K)]
+    return in_order(X[np.resize(rows, K)])
 
 
 def seeds(X: np.ndarray, K: int, rng: np.random.Generator) -> np.ndarray:
@@ -53,7 +58,7 @@ def seeds(X: np.ndarray, K: int, rng: np.random.Generator) -> np.ndarray:
         _, rows = kmeans_plusplus(
             (X - X.mean(axis=0)) / np.where(sd > 0, sd, 1.0), K, random_state=int(rng.integers(2**31))
         )
-    return X[rows]
+    return in_order(X[rows])
 
 
 def refine(start: Emission, sample: Sequences, target: Emission) -> Any:

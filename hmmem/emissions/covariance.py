@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from hmmem.emissions.scale import Scale
 from hmmem.exceptions import SingularModelError
@@ -217,7 +216,7 @@ class Full(Covariance):
         for matrix in np.atleast_3d(self.values).reshape(-1, self.n_features, self.n_features):
             sd = np.sqrt(np.diag(matrix))
             lower = np.linalg.cholesky(matrix / np.outer(sd, sd))  # of the correlations: any scale of the features
-            whiten = solve_triangular(lower, np.diag(1 / sd), lower=True).T
+            whiten = np.linalg.solve(lower, np.diag(1 / sd)).T
             factors.append(np.ascontiguousarray(whiten))
             log_det = np.log(np.diag(lower)).sum() + np.log(sd).sum()
             constants.append(-0.5 * self.n_features * LOG_2PI - log_det)

@@ -23,7 +23,6 @@ from hmmem.exceptions import (
     SingularWarning,
     StarvedStateWarning,
 )
-from hmmem.files import registry
 from hmmem.parallel import thread_map
 from hmmem.report import FitReport
 from hmmem.sequences import BLOCK_SIZE
@@ -66,11 +65,15 @@ class Estimator(BaseEstimator):
     # --- input ------------------------------------------------------------------------------------------------------
 
     def _check_frames(self, X: Any, reset: bool) -> np.ndarray:
-        """Check X (N, D) of numbers; what is float64 already is not copied."""
+        """Check X (N, D) of numbers; what is float64 already is not copied. ``reset``: X says what the features are."""
         X = _plain_numbers(X)
-        X = validate_data(
-            self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False, ensure_min_samples=1
-        )
+        reset = reset or not hasattr(self, "n_features_in_")
+        try:
+            X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False)
+        except ValueError as error:
+            if "could not convert" in str(error):
+                raise ValueError(f"X must hold numbers; {error}") from None
+            raise
         for start in range(0, len(X), BLOCK_SIZE):
             piece = X[start : start + BLOCK_SIZE]
             if not np.isfinite(piece).all():
@@ -94,10 +97,16 @@ class Estimator(BaseEstimator):
             self.__dict__.update(before)
             raise
 
-    def _run_em(self, starts: list[Any], data: Any, n_iter: int, map: Any) -> tuple[Any, FitReport]:
-        """Run EM under this estimator's arguments."""
-        callback: Callable[[int, float, Any], object] | None = self.callback
-        with progress(self.verbose, n_iter, len(starts), callback) as tell:
+    def _run_em(
+        self, starts: list[Any], data: Any, n_iter: int, map: Any, shown: Callable[[Any], Any] | None = None
+    ) -> tuple[Any, FitReport]:
+        """Run EM under this estimator's arguments; ``shown`` makes of a model what the user's callback sees."""
+        own = self.callback
+
+        def shown_callback(iteration: int, objective: float, model: Any) -> object:
+            return own(iteration, objective, model if shown is None else shown(model))
+
+        with progress(self.verbose, n_iter, len(starts), None if own is None else shown_callback) as tell:
             return fit_em(
                 starts, data, n_iter=n_iter, tol=self.tol, param_tol=self.param_tol, max_time=self.max_time,
                 callback=tell, map=map,
@@ -191,6 +200,8 @@ class Estimator(BaseEstimator):
         Saved are the constructor's arguments, the fitted attributes and the report, floats bit by bit. A callback, and
         a ``random_state`` that is an object rather than a seed, are not saved.
         """
+        from hmmem.files import registry  # loaded by those who save
+
         registry.save(self, path)
 
     def to_arrays(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -168,17 +168,23 @@ class CategoricalHMM(HMMEstimator):
             raise ValueError(f"unknown_prob must lie between 0 and 1 for unknown='floor'; got {self.unknown_prob}")
         if self.n_features is not None and self.symbols is not None:
             raise ValueError("n_features and symbols both declare the alphabet; pass one of them")
+        if self.symbols is not None and not isinstance(self.symbols, (Sequence, np.ndarray)):
+            raise TypeError(f"symbols must be a list of symbols, or one list for each column; got {self.symbols!r}")
 
     # --- symbols ----------------------------------------------------------------------------------------------------
 
     def _read(self, X: Any, lengths: Any, sequence_id: Any, reset: bool = False) -> tuple[Sequences, Layout]:
+        if isinstance(X, (list, tuple)) and X and isinstance(X[0], list) and X[0] and isinstance(X[0][0], list):
+            X = [_symbol_array(sequence) for sequence in X]
         data, layout = super()._read(X, lengths, sequence_id, reset)
         return Sequences(data.frames, data.offsets, data.per_frame, data.per_sequence, np.int64), layout
 
     def _check_frames(self, X: Any, reset: bool) -> np.ndarray:
         """Return codes (N, C) int64."""
         X = _symbol_array(X)
-        X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
+        X = validate_data(
+            self, X, reset=reset or not hasattr(self, "n_features_in_"), dtype=None, ensure_all_finite=False
+        )
         if X.dtype.kind == "c":
             raise ValueError(
                 "Complex data not supported: symbols are integers, strings, floats, booleans, dates or tuples"
@@ -247,13 +253,6 @@ class CategoricalHMM(HMMEstimator):
         return np.array(columns, dtype=object).T
 
     # --- emission ---------------------------------------------------------------------------------------------------
-
-    def _ready(self, X: Any, lengths: Any, sequence_id: Any) -> Any:
-        known = hasattr(self, "symbols_")
-        model, data, layout = super()._ready(X, lengths, sequence_id)
-        if not known and hasattr(self, "symbols_"):
-            del self.symbols_
-        return model, data, layout
 
     def _tables(self, emissionprob: Any) -> list[np.ndarray]:
         several = isinstance(emissionprob, (list, tuple)) and np.ndim(emissionprob[0]) == 2

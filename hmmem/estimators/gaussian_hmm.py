@@ -93,7 +93,7 @@ class GaussianHMM(HMMEstimator):
     >>> X = hmm.load_dataset("old_faithful").X
     >>> model = hmm.GaussianHMM(2, "full", random_state=0).fit(X)
     >>> model.means_.round(1).tolist()
-    [[4.3, 80.1], [2.0, 54.6]]
+    [[2.0, 54.5], [4.3, 80.0]]
     """
 
     _letters: ClassVar[dict[str, str]] = {"m": "means_", "c": "covars_"}

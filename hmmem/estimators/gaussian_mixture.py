@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from contextlib import contextmanager
 from dataclasses import replace
@@ -208,7 +209,8 @@ class GaussianMixture(Estimator):
         sample = starts.draw(data, rng)
         weights = np.full(K, 1 / K)
         if self.init_params == "random":
-            emission = replace(target, means=target.sample(np.zeros(K, dtype=np.int64), rng))
+            points = starts.in_order(target.sample(np.zeros(K, dtype=np.int64), rng))
+            emission = replace(target, means=points)
         elif self.init_params == "random_from_data":
             emission = replace(target, means=starts.distinct_frames(sample.X, K, rng))
         else:
@@ -280,11 +282,9 @@ class GaussianMixture(Estimator):
     @contextmanager
     def _ready(self, X: Any) -> Any:
         model = self._current()
-        by_hand = not hasattr(self, "n_features_in_")
-        with self._all_or_nothing():
-            data = self._data(X, reset=by_hand)
-            if by_hand:
-                del self.n_features_in_
+        # a model set by hand learns nothing, not even names of features, from the data that it is asked about
+        reader = self if hasattr(self, "n_features_in_") else copy.copy(self)
+        data = reader._data(X, reset=False)
         if data.frames.shape[1] != model.emission.n_features:
             raise ValueError(
                 f"X has {data.frames.shape[1]} features, but {type(self).__name__} is expecting"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import abstractmethod
 from dataclasses import replace
@@ -91,7 +92,8 @@ class HMMEstimator(Estimator):
                 inside = [model.emission.inside() for model in models]
                 models = [HiddenMarkovModel(m.chain, e) for m, (e, _) in zip(models, inside, strict=True)]
                 if self.training == "viterbi":
-                    fitted, report = self._run_em([ViterbiTraining(m) for m in models], data, self.n_iter, map_)
+                    hard = [ViterbiTraining(m) for m in models]
+                    fitted, report = self._run_em(hard, data, self.n_iter, map_, lambda training: training.model)
                     model = fitted.model
                 else:
                     model, report = self._run_em(models, data, self.n_iter, map_)
@@ -213,7 +215,7 @@ class HMMEstimator(Estimator):
         return emission, starts.most_likely(emission)
 
     def _random_points(self, target: Any, K: int, rng: np.random.Generator) -> np.ndarray:
-        return target.sample(np.zeros(K, dtype=np.int64), rng)
+        return starts.in_order(target.sample(np.zeros(K, dtype=np.int64), rng))
 
     def _given_states(self, init: Any, n_frames: int) -> np.ndarray:
         states = np.asarray(init)
@@ -265,11 +267,9 @@ class HMMEstimator(Estimator):
     def _ready(self, X: Any, lengths: Any, sequence_id: Any) -> tuple[HiddenMarkovModel, Sequences, Layout]:
         """Return the model and the data that a method asks about."""
         model = self._current()
-        by_hand = not hasattr(self, "n_features_in_")
-        with self._all_or_nothing():
-            data, layout = self._read(X, lengths, sequence_id, reset=by_hand)
-            if by_hand:
-                del self.n_features_in_
+        # a model set by hand learns nothing, not even names of features, from the data that it is asked about
+        reader = self if hasattr(self, "n_features_in_") else copy.copy(self)
+        data, layout = reader._read(X, lengths, sequence_id)
         if data.frames.shape[1] != model.emission.n_features:
             raise ValueError(
                 f"X has {data.frames.shape[1]} features, but {type(self).__name__} is expecting"

@@ -39,16 +39,30 @@ def shift(log_lik, peak, shifted):
 
 @kernel
 def forward(
-    startprob, message, continues, transmat, endprob, tiny, log_lik, offsets, alpha, likelihood, peak, sums, end_c, status
+    startprob,
+    message,
+    continues,
+    transmat,
+    endprob,
+    tiny,
+    log_lik,
+    offsets,
+    alpha,
+    likelihood,
+    peak,
+    sums,
+    end_c,
+    status,
 ):
     """Filter m sequences.
 
     In: startprob (K,); message (K,), read if ``continues``; transmat (K, K); endprob (K,) or (0,) for none; ``tiny``:
     whether transmat holds positive entries below LIFT; log_lik (n, K); offsets (m + 1,); likelihood (n, K) =
     exp(log_lik - peak) and peak (n,), as of :func:`shift`.
-    Out: alpha[t, k] = p(s_t = k | x_1..t); likelihood and peak, which change where the peak was not reachable, and 0 for
-    unreachable states; sums (n,), so that log p(x_t | x_1..t-1) = log(sums) + peak, with sums 0 from the first frame on
-    that is impossible or left no headroom; end_c (m,), the logarithm of the probability to end there; status (m,).
+    Out: alpha[t, k] = p(s_t = k | x_1..t); likelihood and peak, which change where the peak was not reachable, and 0
+    for unreachable states; sums (n,), so that log p(x_t | x_1..t-1) = log(sums) + peak, with sums 0 from the first
+    frame on that is impossible or left no headroom; end_c (m,), the logarithm of the probability to end there;
+    status (m,).
     """
     K = transmat.shape[0]
     predicted, before = np.empty(K), np.empty(K)
@@ -128,16 +142,16 @@ def forward(
 
 
 @kernel
-def backward(transmat, transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offsets, status, gamma, beta):
+def backward(transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offsets, status, gamma):
     """Smooth m filtered sequences.
 
     In: what :func:`forward` wrote; transposed = transmat.T; ahead (K,), the next block's first ``likelihood`` row as
     this kernel leaves it, read if ``goes_on``.
-    Out: gamma[t, k] = p(s_t = k | x); beta (n, K) with gamma = alpha * beta, or (0, K) if it is not wanted; likelihood
-    becomes ``onward``: alpha[t-1, i] * transmat[i, j] * onward[t, j] = p(s_t-1 = i, s_t = j | x); status, where the
-    lifted entries turn out to matter. Sequences that are UNSURE or IMPOSSIBLE get zeros. gamma must not be alpha.
+    Out: gamma[t, k] = p(s_t = k | x); likelihood becomes ``onward``:
+    alpha[t-1, i] * transmat[i, j] * onward[t, j] = p(s_t-1 = i, s_t = j | x); status, where the lifted entries turn out
+    to matter. Sequences that are UNSURE or IMPOSSIBLE get zeros. gamma must not be alpha.
     """
-    K = transmat.shape[0]
+    K = transposed.shape[0]
     message = np.empty(K)
     for s in range(offsets.size - 1):
         first, last = offsets[s], offsets[s + 1]
@@ -177,9 +191,6 @@ def backward(transmat, transposed, endprob, ahead, goes_on, alpha, likelihood, s
             for k in range(K):
                 gamma[t, k] *= inverse
                 likelihood[t, k] *= message[k] * scale
-            if beta.shape[0] > 0:
-                for k in range(K):
-                    beta[t, k] = message[k] * inverse
             if t > first:
                 for k in range(K):
                     message[k] = 0.0

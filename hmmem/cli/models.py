@@ -1,0 +1,114 @@
+"""What commands ask a model, alike for hidden Markov models and mixtures."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from hmmem.cli.data import Data, as_text, read_data
+
+
+@dataclass(frozen=True)
+class Model:
+    """An estimator and the file where it is.
+
+    Attributes
+    ----------
+    estimator : Estimator
+    path : str
+    """
+
+    estimator: Any
+    path: str
+
+    @classmethod
+    def load(cls, path: str) -> Model:
+        """Return the fitted model of a file."""
+        from hmmem.files.registry import load
+
+        model = cls(load(path), path)
+        if not model.estimator.__sklearn_is_fitted__():
+            raise ValueError(f"{path} holds a {model.kind} that was never fitted; fit it first")
+        return model
+
+    @property
+    def kind(self) -> str:
+        """Name of the estimator's class."""
+        return type(self.estimator).__name__
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether frames are independent under the model."""
+        return not hasattr(self.estimator, "transmat_")
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Columns that the model was fitted to, if it knows them."""
+        names = getattr(self.estimator, "feature_names_in_", None)
+        return None if names is None else tuple(map(str, names))
+
+    def read(self, source: str, columns: str | None, id_column: str | None, lengths_file: str | None) -> Data:
+        """Return data for this model."""
+        symbols = getattr(self.estimator, "symbols_", None)
+        data = read_data(source, columns, id_column, lengths_file, symbols=symbols is not None, expected=self.names)
+        width = getattr(self.estimator, "n_features_in_", data.X.shape[1])
+        if data.X.shape[1] != width:
+            raise ValueError(
+                f"{source} gives {data.X.shape[1]} columns ({', '.join(data.names)}); the model was fitted to {width};"
+                " choose with --columns"
+            )
+        if symbols is None:
+            return data
+        text = [c for c, column in enumerate(symbols) if column and all(isinstance(symbol, str) for symbol in column)]
+        return replace(data, X=as_text(data.X, text))
+
+    def path_of(self, data: Data, algorithm: str) -> np.ndarray:
+        """Return the state of each row, (N,)."""
+        with _columns_are_checked():
+            if self.is_mixture:
+                return self.estimator.predict(data.X)
+            return self.estimator.decode(data.X, algorithm=algorithm, **data.cut)[1]
+
+    def posteriors(self, data: Data) -> np.ndarray:
+        """Return the probability of each state at each row, (N, K)."""
+        with _columns_are_checked():
+            return self.estimator.predict_proba(data.X, **self._cut(data))
+
+    def segments(self, data: Data) -> np.ndarray:
+        """Return the runs, a structured array."""
+        if self.is_mixture:
+            raise ValueError(
+                f"{self.path} holds a {self.kind}, whose frames are independent, so that there are no segments; "
+                f"hmmem decode gives the component of each frame"
+            )
+        with _columns_are_checked():
+            return self.estimator.segments(data.X, **data.cut)
+
+    def scores(self, data: Data) -> np.ndarray:
+        """Return the log-likelihood of each sequence, (n,)."""
+        with _columns_are_checked():
+            if not self.is_mixture:
+                return self.estimator.score_sequences(data.X, **data.cut)
+            frames = self.estimator.score_samples(data.X)
+        return np.bincount(data.sequence, weights=frames)
+
+    def criteria(self, data: Data) -> dict[str, float]:
+        """Return AIC and BIC."""
+        with _columns_are_checked():
+            return {name: getattr(self.estimator, name)(data.X, **self._cut(data)) for name in ("aic", "bic")}
+
+    def _cut(self, data: Data) -> dict[str, Any]:
+        return {} if self.is_mixture else data.cut
+
+
+@contextmanager
+def _columns_are_checked() -> Iterator[None]:
+    """Hold back scikit-learn's remark that an array has no column names: they were compared when it was read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        yield

@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks: agreement is asserted before anything is timed. See docs/benchmarks.md."""
