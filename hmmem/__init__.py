@@ -43,6 +43,7 @@ _HOMES = {
     "ConvergenceWarning": "hmmem.exceptions",
     "MonotonicityWarning": "hmmem.exceptions",
     "StarvedStateWarning": "hmmem.exceptions",
+    "StartIgnoredWarning": "hmmem.exceptions",
     "ConstantFeatureWarning": "hmmem.exceptions",
     "ImpossibleSequenceWarning": "hmmem.exceptions",
     "SingularWarning": "hmmem.exceptions",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from hmmem.exceptions import MonotonicityWarning as MonotonicityWarning
     from hmmem.exceptions import SingularModelError as SingularModelError
     from hmmem.exceptions import SingularWarning as SingularWarning
+    from hmmem.exceptions import StartIgnoredWarning as StartIgnoredWarning
     from hmmem.exceptions import StarvedStateWarning as StarvedStateWarning
     from hmmem.files.model_file import ModelFileError as ModelFileError
     from hmmem.files.registry import load as load

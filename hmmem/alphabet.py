@@ -88,18 +88,22 @@ class Alphabet:
         """Return the symbols of codes (N,)."""
         return self._array[codes]
 
-    def to_json(self) -> list[Any]:
-        """Return the symbols as JSON values with their types."""
-        if self._is_dense:
+    def to_json(self, counted: bool = True) -> list[Any]:
+        """Return the symbols as JSON values with their types; ``counted``: 0 .. n - 1 as their number [n] alone."""
+        if counted and self._is_dense:
             return [len(self)]
         return [_tagged(symbol) for symbol in self.symbols]
 
     @classmethod
-    def from_json(cls, values: list[Any]) -> Alphabet:
-        """Return the alphabet of :meth:`to_json`."""
+    def from_json(cls, values: list[Any], size: int | None = None) -> Alphabet:
+        """Return the alphabet of :meth:`to_json`; a number of symbols is believed only if it is ``size``."""
         if len(values) == 1 and isinstance(values[0], int):
-            return cls(tuple(range(values[0])))
-        return cls(tuple(_untagged(value) for value in values))
+            if values[0] != size:
+                raise ValueError(
+                    f"symbols_ must hold {size} symbols, one for each column of emissionprob_; got {values}"
+                )
+            return cls(tuple(range(size)))
+        return cls.declared(_untagged(value) for value in values)
 
     @classmethod
     def declared(cls, symbols: Iterable[Hashable]) -> Alphabet:

@@ -29,11 +29,13 @@ class MarkovChain:
         State ``k`` emits from row ``pdf[k]`` of the emission; None: from row k.
     fixed : frozenset of str
         Groups (``startprob``, ``transmat``, ``endprob``) that :meth:`maximise` leaves alone.
+    support : dict of str to ndarray of bool, optional
+        Which entries were allowed when the chain was specified; by default those that are positive now.
 
     Notes
     -----
-    Zeros are structure: :meth:`maximise` keeps them by arithmetic. ``support`` remembers which entries were allowed
-    when the chain was specified, so that an estimate that runs into zero still counts as a free parameter.
+    Zeros are structure: :meth:`maximise` keeps them by arithmetic. ``support`` is passed on from value to value, so
+    that an estimate that runs into zero still counts as a free parameter.
     """
 
     startprob: np.ndarray
@@ -79,7 +81,8 @@ class MarkovChain:
         else:  # the one group that is free shares what the other leaves
             after = before.copy()
             if "transmat" in free:
-                after[:, :-1] = normalise(counts.transitions, trans, total) * (1 - end)[:, None]
+                fed = normalise(counts.transitions, np.zeros_like(trans), total) * (1 - end)[:, None]
+                after[:, :-1] = np.where(fed.any(axis=1, keepdims=True), fed, trans)
         trans = after[:, : self.n_states]
         end = None if end is None else after[:, -1]
         return replace(self, startprob=start, transmat=trans, endprob=end)

@@ -52,7 +52,9 @@ def from_hmmlearn(model: Any) -> GaussianHMM | CategoricalHMM | PoissonHMM:
     if kind == "GaussianHMM":
         estimator = GaussianHMM(covariance_type=model.covariance_type, **arguments)
         full = np.asarray(model.covars_)
-        compact = {"spherical": full[:, 0, 0], "diag": np.einsum("kii->ki", full), "tied": full[0], "full": full}
+        # hmmlearn repeats each spherical variance once for each feature
+        spherical = full.reshape(model.n_components, -1)[:, 0]
+        compact = {"spherical": spherical, "diag": np.einsum("kii->ki", full), "tied": full[0], "full": full}
         estimator.means_, estimator.covars_ = np.array(model.means_), compact[model.covariance_type].copy()
         estimator.n_features_in_ = estimator.means_.shape[1]
     elif kind == "CategoricalHMM":

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from hmmem.exceptions import ImpossibleSequenceError, SingularModelError
-from hmmem.parallel import Map
+from hmmem.parallel import Map, one_blas_thread
 from hmmem.report import FitReport, Note, Restart
 from hmmem.statistics import Statistics
 
@@ -123,8 +125,10 @@ class _Run(Generic[M]):
                 return
 
     def _told_to_stop(self, rules: Stopping) -> bool:
-        if rules.callback is not None and rules.callback(len(self.history) - 1, self.history[-1], self.model) is True:
-            self.stop_reason = "callback"
+        if rules.callback is not None:
+            answer = rules.callback(len(self.history) - 1, self.history[-1], self.model)
+            if isinstance(answer, (bool, np.bool_)) and answer:
+                self.stop_reason = "callback"
         return self.stop_reason == "callback"
 
 
@@ -164,14 +168,17 @@ class _Search(Generic[M]):
                 if run.stop_reason in {"callback", "time"}:
                     return
             if several:
-                sound = [i for i in self.ranking() if self.runs[i].stop_reason != "singular"]
-                for i in sound[: math.ceil(len(models) / 3)]:
+                places = math.ceil(len(models) / 3)
+                for i in self.ranking():
                     run = self.runs[i]
+                    if run.stop_reason == "singular" or places == 0:
+                        break
                     self.polished.add(i)
                     if not run.stop_reason:
                         run.advance(self.data, limit, self.rules, deadline, self.map)
                     if run.stop_reason in {"callback", "time"}:
                         return
+                    places -= run.stop_reason != "singular"  # a run that collapses leaves its place to the next
         except KeyboardInterrupt:
             if not self.runs:
                 raise  # no whole model yet: the caller keeps what it had
@@ -293,5 +300,6 @@ def fit_em(
     """
     models: Iterable[M] = [start] if hasattr(start, "maximise") else start  # type: ignore[list-item]
     search: _Search[M] = _Search(data, Stopping(n_iter, tol, param_tol, max_time, callback), map)
-    search.go(models)
+    with one_blas_thread():
+        search.go(models)
     return search.report()

@@ -23,6 +23,10 @@ class ConstantFeatureWarning(HmmemWarning):
     """A feature does not vary over the training data; its variance floor is in units of 1."""
 
 
+class StartIgnoredWarning(HmmemWarning):
+    """A parameter was set by hand, but ``init_params`` asks for a start from data, which takes its place."""
+
+
 class ImpossibleSequenceWarning(HmmemWarning):
     """A sequence has probability zero under the model and was left out of the objective and the statistics."""
 

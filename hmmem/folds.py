@@ -39,7 +39,7 @@ class SequenceKFold:
     """
 
     def __init__(self, lengths: Any, n_splits: int = 5, *, shuffle: bool = False, random_state: Any = None) -> None:
-        self.lengths = check_lengths(lengths, int(np.sum(lengths)))
+        self.lengths = check_lengths(lengths)
         self.n_splits = check_count("n_splits", n_splits, 2)
         if n_splits > len(self.lengths):
             raise ValueError(f"n_splits must be at most the number of sequences, {len(self.lengths)}; got {n_splits}")

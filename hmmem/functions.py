@@ -228,10 +228,12 @@ def joint_log_prob(startprob: Any, transmat: Any, log_lik: Any, path: Any, endpr
 
     Parameters
     ----------
-    startprob, transmat, log_lik, endprob
+    startprob, transmat, log_lik
         As in :func:`forward`.
     path : array-like of int, shape (T,)
         A state for each frame.
+    endprob
+        As in :func:`forward`.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from hmmem import recursions
 from hmmem.chain import MarkovChain
 from hmmem.emissions.protocol import Emission
 from hmmem.kernels.scaled import UNSURE
-from hmmem.parallel import Map
+from hmmem.parallel import Map, unit_of_work
 from hmmem.report import Note
 from hmmem.sequences import Sequences
 from hmmem.statistics import Statistics
@@ -145,6 +145,7 @@ def _collect(
     )
 
 
+@unit_of_work
 def _expect_block(model: HiddenMarkovModel, block: Sequences) -> Statistics:
     if block.is_long(model.width):
         return _expect_strip(model, block)

@@ -102,7 +102,7 @@ def read(X: Any, lengths: Any, sequence_id: Any, check: Check) -> tuple[Sequence
     return Sequences(frames, offsets), Layout("array", offsets)
 
 
-def check_lengths(lengths: Any, n_frames: int, steps: int | None = None) -> np.ndarray:
+def check_lengths(lengths: Any, n_frames: int | None = None, steps: int | None = None) -> np.ndarray:
     """Return lengths as int64 (n,): positive integers that add up to ``n_frames``, or are at most ``steps``."""
     try:
         array = np.asarray(lengths)
@@ -114,7 +114,7 @@ def check_lengths(lengths: Any, n_frames: int, steps: int | None = None) -> np.n
         i = int(np.argmax(array <= 0))
         raise ValueError(f"lengths must be positive; sequence {i} has {array[i]} frames; leave empty sequences out")
     array = array.astype(np.int64)
-    if steps is None and int(array.sum()) != n_frames:
+    if n_frames is not None and int(array.sum()) != n_frames:
         raise ValueError(f"lengths must add up to the frames of X; they add up to {array.sum()} and X has {n_frames}")
     if steps is not None and array.max() > steps:
         raise ValueError(
@@ -124,15 +124,27 @@ def check_lengths(lengths: Any, n_frames: int, steps: int | None = None) -> np.n
 
 
 def positional_lengths(X: Any, y: Any) -> np.ndarray | None:
-    """Return y as lengths if it can be nothing else: integers, fewer than the rows of a 2-D X, that add up to them."""
+    """Return y as lengths if it can be nothing else: positive integers, fewer than the rows of a 2-D X.
+
+    Raises
+    ------
+    ValueError
+        If such integers do not add up to the rows: no label of a row, and no lengths either.
+    """
     if y is None or _is_list_of_sequences(X) or isinstance(X, Sequences) or getattr(X, "ndim", 2) != 2:
         return None
     try:
         array, n_frames = np.asarray(y), len(X)
     except (TypeError, ValueError):
         return None
-    fits = array.ndim == 1 and array.dtype.kind in "iu" and 0 < len(array) < n_frames
-    return array if fits and array.min() > 0 and int(array.sum()) == n_frames else None
+    if array.ndim != 1 or array.dtype.kind not in "iu" or not 0 < len(array) < n_frames or array.min() <= 0:
+        return None
+    if int(array.sum()) != n_frames:
+        raise ValueError(
+            f"y has {len(array)} integers and X {n_frames} rows; as lengths, which hmmlearn takes in this place, they"
+            f" add up to {array.sum()}. Pass lengths= that add up to the rows of X"
+        )
+    return array
 
 
 def _is_whole(array: np.ndarray) -> bool:
@@ -157,6 +169,8 @@ def _is_list_of_sequences(X: Any) -> bool:
         return False
     if any(getattr(part, "ndim", 0) == 2 or _is_frame(part) for part in X):
         return True
+    if all(isinstance(part, list) or getattr(part, "ndim", 0) == 1 for part in X) and len(set(map(len, X))) > 1:
+        return True  # no table: series of different lengths, or a row that is too short; _part says which and the mend
     return isinstance(X[0], list) and bool(X[0]) and isinstance(X[0][0], (list, np.ndarray))
 
 
@@ -207,7 +221,7 @@ def _read_cube(X: Any, lengths: Any, sequence_id: Any, check: Check) -> tuple[Se
     full = np.full(n, steps) if lengths is None else lengths
     if n == 0 or steps == 0:
         raise ValueError(f"X must hold at least one sequence of one frame; got shape {X.shape}")
-    full = check_lengths(full, n * steps, steps)
+    full = check_lengths(full, steps=steps)
     if len(full) != n:
         raise ValueError(f"lengths must have one entry per sequence of X, {n}; got {len(full)}")
     inside = np.arange(steps) < full[:, None]

@@ -10,7 +10,7 @@ import numpy as np
 
 from hmmem.emissions.protocol import Emission
 from hmmem.kernels import emitting
-from hmmem.parallel import Map
+from hmmem.parallel import Map, unit_of_work
 from hmmem.probabilities import column_sums, log, normalise
 from hmmem.report import Note
 from hmmem.sequences import Sequences
@@ -29,6 +29,8 @@ class Mixture:
         K rows of parameters: the same families as in hidden Markov models.
     fixed : frozenset of str
         ``{"weights"}`` to leave the weights alone.
+    support : dict of str to ndarray of bool, optional
+        Which weights were allowed when the mixture was specified; by default those that are positive now.
     """
 
     weights: np.ndarray
@@ -105,6 +107,7 @@ def _responsibilities(model: Mixture, piece: Sequences) -> tuple[np.ndarray, np.
     return log_c, gamma
 
 
+@unit_of_work
 def _expect_piece(model: Mixture, piece: Sequences) -> Statistics:
     log_c, gamma = _responsibilities(model, piece)
     weights: Any = piece.per_frame.get("weight")

@@ -99,6 +99,18 @@ def check_not_negative(name: str, value: Any, shape: tuple[int, ...]) -> np.ndar
     return array
 
 
+def check_support(name: str, value: Any, probabilities: np.ndarray) -> np.ndarray:
+    """Return which probabilities are allowed to be positive: booleans of their shape, true where they are."""
+    array = np.array(value)
+    if array.dtype != bool or array.shape != probabilities.shape:
+        raise ValueError(
+            f"{name} must be booleans of shape {probabilities.shape}; got {array.dtype} of shape {array.shape}"
+        )
+    if np.any((probabilities > 0) & ~array):
+        raise ValueError(f"{name} must be true wherever a probability is positive")
+    return array
+
+
 def check_covars(name: str, value: Any, covariance_type: str, K: int, D: int) -> np.ndarray:
     """Return compact covariances: (K,) spherical, (K, D) diag, (D, D) tied, (K, D, D) full; positive definite."""
     shapes = {"spherical": (K,), "diag": (K, D), "tied": (D, D), "full": (K, D, D)}

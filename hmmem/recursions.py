@@ -10,6 +10,7 @@ The scaled recursions come first; what they are unsure of is run again in log sp
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,13 +28,14 @@ NO_ROWS = np.empty((0, 0))
 
 @dataclass
 class Filtered:
-    """A filtered block: alpha (n, K) in its space, log_c (n,), status (m,)."""
+    """A filtered block: alpha (n, K) in its space, log_c (n,), status (m,), doubt (m,): the share of lifted entries."""
 
     alpha: np.ndarray
     log_c: np.ndarray
     status: np.ndarray
     likelihood: np.ndarray
     sums: np.ndarray
+    doubt: np.ndarray
 
 
 @dataclass
@@ -68,7 +70,7 @@ class ScaledSpace:
             log_c = log(sums) + peak
         if end.size:
             log_c[offsets[1:] - 1] += end_c
-        return Filtered(alpha, log_c, status, likelihood, sums)
+        return Filtered(alpha, log_c, status, likelihood, sums, np.zeros(m))
 
     def backward(
         self,
@@ -85,7 +87,7 @@ class ScaledSpace:
         edge = NOTHING if ahead is None else ahead
         scaled.backward(
             c.transposed, c.endprob, edge, goes_on,
-            f.alpha, f.likelihood, f.sums, offsets, f.status, gamma,
+            f.alpha, f.likelihood, f.sums, offsets, f.status, f.doubt, gamma,
         )  # fmt: skip
         onward = f.likelihood
         first = onward[0].copy()
@@ -97,12 +99,13 @@ class ScaledSpace:
             counts += np.outer(f.alpha[-1], edge)
         return Smoothed(gamma, counts * c.transmat, first)
 
-    def certify(self, f: Filtered, offsets: np.ndarray, share: np.ndarray | None) -> np.ndarray:
+    def certify(self, f: Filtered, offsets: np.ndarray, share: np.ndarray | None, ends: bool) -> np.ndarray:
         """Mark as unsure what a filter alone cannot vouch for; returns the share to carry into the next piece."""
         carried = np.zeros(f.alpha.shape[1]) if share is None else share
         if share is not None or np.any(f.status == LIFTED):
+            end = self.chain.endprob if ends else NOTHING
             scaled.lifted_share(
-                carried, share is not None, self.chain.transmat, f.alpha, f.likelihood, f.sums, offsets, f.status
+                carried, share is not None, self.chain.transmat, end, f.alpha, f.likelihood, f.sums, offsets, f.status
             )
         return carried
 
@@ -116,7 +119,7 @@ class LogSpace:
     def forward(self, log_lik: np.ndarray, offsets: np.ndarray, message: np.ndarray | None, ends: bool) -> Filtered:
         """Filter; alpha is in logarithms."""
         c, (n, K) = self.chain, log_lik.shape
-        f = Filtered(np.empty((n, K)), np.empty(n), np.empty(len(offsets) - 1, np.int64), NO_ROWS, NOTHING)
+        f = Filtered(np.empty((n, K)), np.empty(n), np.empty(len(offsets) - 1, np.int64), NO_ROWS, NOTHING, NOTHING)
         start = NOTHING if message is None else message
         end = c.log_endprob if ends else NOTHING
         logspace.forward(
@@ -153,7 +156,7 @@ class LogSpace:
         )  # fmt: skip
         return Smoothed(gamma, counts, onward)
 
-    def certify(self, f: Filtered, offsets: np.ndarray, share: np.ndarray | None) -> np.ndarray:
+    def certify(self, f: Filtered, offsets: np.ndarray, share: np.ndarray | None, ends: bool) -> np.ndarray:
         """Nothing to doubt."""
         return NOTHING
 
@@ -194,6 +197,8 @@ def smooth_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, w
 
 
 Piece = Any
+#: Filtered pieces of a strip that are kept for the way back, the last ones; those before are filtered again.
+KEPT = 16
 
 
 def smooth_strip(
@@ -214,21 +219,27 @@ def smooth_strip(
     for space in (ScaledSpace(chain), LogSpace(chain)):
         messages: list[np.ndarray | None] = [None]
         terms: list[float] = []
+        kept: deque[tuple[Filtered, np.ndarray]] = deque(maxlen=KEPT)
         for i, piece in enumerate(pieces):
             log_lik = log_lik_of(piece)
             f = space.forward(log_lik, _whole(log_lik), messages[-1], i == len(pieces) - 1)
+            kept.append((f, log_lik))
             terms.append(float(f.log_c.sum()))
             messages.append(f.alpha[-1].copy())
             if f.status[0] >= UNSURE:
                 break
         if f.status[0] == IMPOSSIBLE:
             return -math.inf, False, np.zeros_like(chain.transmat), None
-        counts, total, ahead = np.zeros_like(chain.transmat), None, None
+        counts, total, ahead, doubt = np.zeros_like(chain.transmat), None, None, np.zeros(1)
         for i in range(len(pieces) - 1, -1, -1):
             if f.status[0] == UNSURE:
                 break
-            log_lik = log_lik_of(pieces[i])
-            f = space.forward(log_lik, _whole(log_lik), messages[i], i == len(pieces) - 1)
+            if kept:
+                f, log_lik = kept.pop()
+            else:
+                log_lik = log_lik_of(pieces[i])
+                f = space.forward(log_lik, _whole(log_lik), messages[i], i == len(pieces) - 1)
+            f.doubt = doubt  # it adds up over the whole sequence
             s = space.backward(f, log_lik, _whole(log_lik), ahead, None)
             counts, ahead = counts + s.counts, s.onward
             part = None if f.status[0] == UNSURE else visit(i, s.gamma)
@@ -246,7 +257,7 @@ def filter_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray) -
     """Return alpha in probabilities (possible states at least 2^-500), log_c and status of whole sequences."""
     space = ScaledSpace(chain)
     f = space.forward(log_lik, offsets, None, True)
-    space.certify(f, offsets, None)
+    space.certify(f, offsets, None, True)
     unsure = f.status == UNSURE
     if unsure.any():
         rows, inside = rows_of(offsets, unsure)
@@ -270,7 +281,7 @@ def filter_strip(
         for i, piece in enumerate(pieces):
             log_lik = log_lik_of(piece)
             f = space.forward(log_lik, _whole(log_lik), message, i == len(pieces) - 1)
-            share = space.certify(f, _whole(log_lik), share)
+            share = space.certify(f, _whole(log_lik), share, i == len(pieces) - 1)
             if f.status[0] == UNSURE:
                 break
             alpha = f.alpha if isinstance(space, ScaledSpace) else probabilities(f.alpha)

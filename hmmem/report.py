@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
 
 
 class Note(NamedTuple):
@@ -49,6 +49,8 @@ class FitReport:
         One row for each start; empty if there was one.
     fall : float
         Largest fall of the objective between two updates beyond rounding, in nats; 0.0 in a sound fit.
+    impossible_sequences : list of int
+        Indices of the sequences that the objective leaves out.
     """
 
     history: list[float]
@@ -59,7 +61,7 @@ class FitReport:
     notes: list[Note] = field(default_factory=list)
     restarts: list[Restart] = field(default_factory=list)
     fall: float = 0.0
-    impossible_sequences: list[int] = field(default_factory=list)  #: their indices, if there are any
+    impossible_sequences: list[int] = field(default_factory=list)
 
     @property
     def n_iter(self) -> int:
@@ -89,6 +91,25 @@ class FitReport:
     def floors(self) -> list[str]:
         """Variances that the floor holds up."""
         return self.about("floor")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values, without the seconds: the same fit gives the same file."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seconds"}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> FitReport:
+        """Return the report of :meth:`to_json`, checked."""
+        report = cls(**values)
+        history: Any = report.history
+        reason: Any = report.stop_reason
+        if not isinstance(history, list) or not history or not isinstance(reason, str):
+            raise ValueError("the report must hold a history and a stop reason")
+        numbers = [*history, report.weight, report.fall, report.n_impossible]
+        if not all(isinstance(x, (int, float)) for x in numbers):
+            raise ValueError("the report must hold numbers in its history")
+        report.notes = [Note(*note) for note in report.notes]
+        report.restarts = [Restart(*restart) for restart in report.restarts]
+        return report
 
     def __str__(self) -> str:
         gain = self.history[-1] - self.history[-2] if self.n_iter else 0.0

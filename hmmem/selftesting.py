@@ -124,6 +124,11 @@ def _emissions(rng: np.random.Generator) -> None:
         expected = -0.5 * (quadratic + np.log(np.linalg.det(2 * np.pi * full[name])))
         _same(rows.log_lik(X)[:, 0], expected)
         _same(rows.maximise(rows.statistics(X, gamma)).means[0], (gamma * X).sum(axis=0) / gamma.sum())
+    both, origins = np.column_stack([gamma, 1 - gamma]), np.stack([mean, mean + 1.0])
+    first, second = SHAPES["diag"].moments(X, origins, both)
+    z = X[:, None] - origins
+    _same(first, np.einsum("tk,tkd->kd", both, z))
+    _same(second, np.einsum("tk,tkd->kd", both, z**2))
     counts = rng.integers(0, 3, size=(6, 1))
     table = np.array([[0.2, 0.3, 0.5]])
     symbols = Categorical((table,))

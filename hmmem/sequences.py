@@ -12,7 +12,7 @@ import numpy as np
 #: the machine, so that the order of every sum is the same everywhere.
 BLOCK_SIZE = 32768
 #: A sequence longer than this many blocks is cut into pieces of one block.
-LONG = 16
+LONG = 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 from hmmem.chain import MarkovChain
 from hmmem.em import fit_em
 from hmmem.emissions.protocol import Emission
-from hmmem.exceptions import ImpossibleSequenceError
+from hmmem.exceptions import ImpossibleSequenceError, SingularModelError
 from hmmem.mixture import Mixture
 from hmmem.sequences import Sequences
 
@@ -68,7 +68,10 @@ def refine(start: Emission, sample: Sequences, target: Emission) -> Any:
         mixture, _ = fit_em(Mixture(np.full(K, 1 / K), start), sample, n_iter=REFINEMENT, tol=1e-3)
     except ImpossibleSequenceError:  # no seed explains any frame: the seeds are the better start
         return target
-    return target.maximise(mixture.expect(sample).emission) if type(target) is type(start) else target
+    try:
+        return target.maximise(mixture.expect(sample).emission)
+    except SingularModelError:  # a cluster without extent and no floor: the last emission before it collapses
+        return mixture.emission
 
 
 def of_labels(target: Emission, data: Sequences, labels: Labels) -> Any:

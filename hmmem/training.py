@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from hmmem.hmm import HiddenMarkovModel, _collect, _decode_block
-from hmmem.parallel import Map
+from hmmem.parallel import Map, unit_of_work
 from hmmem.report import Note
 from hmmem.sequences import Sequences
 from hmmem.statistics import Statistics
@@ -51,6 +51,7 @@ class ViterbiTraining:
         return self.model.describe(statistics)
 
 
+@unit_of_work
 def _expect_hard(model: HiddenMarkovModel, block: Sequences) -> Statistics:
     S, limit = model.chain.n_states, model.width
     path, log_prob = _decode_block(model, block)

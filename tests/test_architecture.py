@@ -17,7 +17,7 @@ PACKAGE = ROOT / "hmmem"
 LAYERS = (
     {"exceptions"},
     {"alphabet", "datasets", "files", "kernels", "parameters", "probabilities", "report", "sequences", "statistics"},
-    {"em", "folds", "inputs", "parallel", "topology"},
+    {"em", "folds", "inputs", "parallel"},
     {"chain", "emissions"},
     {"functions", "recursions"},
     {"hmm", "mixture", "training"},

@@ -57,7 +57,7 @@ def run_page(page: Path, text: str) -> None:
     """Run the Python blocks of a page and compare what they print."""
     namespace = {"__name__": "__main__"}
     found = blocks(text)
-    for block, following in zip(found, [*found[1:], None], strict=True):
+    for block, following in zip(found, [*found, None][1:], strict=True):
         if block.language != "python":
             continue
         code = compile("\n" * (block.line - 1) + block.body, str(page), "exec")  # tracebacks show the line of the page
@@ -103,6 +103,10 @@ def test_run_page_leaves_shell_blocks_and_prose_in_between_alone(reader):
     text = page_of("```sh", "exit 1", "```", "```python", "print('a')", "```", "```sh", "```", "```text", "b", "```")
     run_page(Path("page.md"), text)
     assert [block.language for block in blocks(text)] == ["sh", "python", "sh", "text"]
+
+
+def test_run_page_takes_a_page_of_prose_alone(reader):
+    run_page(Path("page.md"), "Formulas, and nothing to run.\n")
 
 
 def test_run_page_treats_warnings_as_errors(reader):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -24,6 +25,12 @@ from hmmem.cli.show import show
 def _examples(*lines: str) -> str:
     """Lines that the help shows below a command, each for itself."""
     return "\n\n".join(["Examples:", *lines])
+
+
+def _flowing(command: Callable[..., int]) -> str:
+    """The docstring of a command without its line breaks, so that the help breaks lines where the terminal ends."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 app = typer.Typer(
@@ -59,7 +66,7 @@ COMMANDS = (
     (datasets, ("hmmem datasets",)),
 )  # fmt: skip
 for command, lines in COMMANDS:
-    app.command(epilog=_examples(*lines))(command)
+    app.command(help=_flowing(command), epilog=_examples(*lines))(command)
 
 
 def _version(asked: bool) -> None:

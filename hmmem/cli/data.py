@@ -105,7 +105,9 @@ def read_data(
             lengths = cut["lengths"] = check_lengths(lengths, len(X))
         sequence = np.repeat(np.arange(1 if lengths is None else len(lengths)), len(X) if lengths is None else lengths)
         labels = np.arange(sequence[-1] + 1)
-    return Data(X, tuple(names), cut, labels, sequence, _frames(sequence), index if time is None else table[time])
+    return Data(
+        X, tuple(names), cut, labels, sequence, _frames(sequence), index if time is None else _times(table, time)
+    )
 
 
 def _table(source: str) -> tuple[Table, np.ndarray | None]:
@@ -152,6 +154,18 @@ def _ids(table: Table, name: str) -> np.ndarray:
         row = int(np.argmax(empty))
         raise ValueError(f"{table.source}, column {name!r}: row {row} has no identifier; every row needs one")
     return ids
+
+
+def _times(table: Table, name: str) -> np.ndarray:
+    column = table[name]
+    if column.dtype != object:
+        return column
+    try:
+        return column.astype("datetime64[us]")
+    except ValueError as error:
+        raise ValueError(
+            f"{table.source}, column {name!r}: expected numbers, or dates like 2001-12-31; {error}"
+        ) from error
 
 
 def _by_first_row(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

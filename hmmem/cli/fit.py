@@ -37,7 +37,7 @@ def _number_or_none(text: str) -> float | str:
 def fit(
     data: DataArgument,
     output: Annotated[str, typer.Option("-o", "--output", metavar="MODEL", help="The model file to write.")],
-    states: Annotated[int, typer.Option("-k", "--states", metavar="N", help="Number of states or components.")],
+    states: Annotated[int, typer.Option("-k", "--states", metavar="N", min=1, help="Number of states or components.")],
     model: Annotated[
         Kind, typer.Option("-m", "--model", help="What a state emits; mixture: no chain.")
     ] = Kind.gaussian,
@@ -102,11 +102,13 @@ def fit(
     }  # fmt: skip
     require_writable(output)
     if plot is not None:
-        from hmmem.plot import require_plottable
+        from hmmem.plot import places, require_plottable
 
         require_plottable(plot)
         require_writable(plot)
     found = read_data(data, columns, id_column, lengths, symbols=model is Kind.categorical, time=time)
+    if plot is not None and found.index is not None and len(found.labels) == 1:
+        places(found.index)  # refuses times that do not increase while nothing has been done yet
     estimator = _estimator(model, states, options)
     estimator.set_params(verbose=not quiet and (verbose or sys.stderr.isatty()))
     cut = {} if model is Kind.mixture else found.cut

@@ -39,7 +39,7 @@ def exit_code(command: Callable[[], int]) -> int:
     except ClickError as error:
         say("error", _usage(error))
     except KeyboardInterrupt:
-        say("error", "interrupted; nothing was written")
+        say("error", "interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # The interpreter flushes once more at its end and would complain then.

@@ -20,6 +20,9 @@ from hmmem.kernels import emitting
 LOG_2PI = np.log(2 * np.pi)
 #: Below this share of its unit (squared machine precision) a variance is no longer a width but a point.
 POINT = 2.0**-104
+#: A correlation matrix with a squared pivot below this, per feature, is flat: rounding of its entries would move the
+#: objective by more than EM may let it fall.
+FLAT = 2.0**-36
 #: A difference of moments is exact to about this share of the squared shift between origin and mean.
 CANCELLED = 1e-12
 
@@ -382,7 +385,7 @@ def _bounded_matrix(matrix: np.ndarray, scale: Scale, where: str) -> np.ndarray:
     if sound:
         try:
             pivots = np.diag(np.linalg.cholesky(matrix / np.outer(sd, sd)))
-            sound = bool(np.all(pivots**2 > 4 * len(sd) * np.finfo(float).eps))
+            sound = bool(np.all(pivots**2 > FLAT * len(sd)))
         except np.linalg.LinAlgError:
             sound = False
     if not sound:

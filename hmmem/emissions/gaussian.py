@@ -21,14 +21,17 @@ class Gaussian:
 
     Parameters
     ----------
-    means : ndarray of shape (R, D)
-        Means, in units of the data.
+    offsets : ndarray of shape (R, D)
+        Means minus ``scale.centre``. Frames are centred first, too: so data far from zero lose nothing, and a shift of
+        the data shifts the means and nothing else.
     covariance : Covariance
         ``Spherical``, ``Diag``, ``Tied`` or ``Full``, in squared units of the data; see :meth:`of`.
     scale : Scale
         Centre and variances of the training data, and the floor in those units.
     fixed : frozenset of str
         Groups (``means``, ``covars``) that :meth:`maximise` leaves alone.
+    exact : ndarray of shape (R, D), optional
+        The means bit by bit: where they were given rather than learnt, centre plus offset can be one rounding off.
 
     Notes
     -----
@@ -43,49 +46,74 @@ class Gaussian:
     [[-0.9189, -2.7371]]
     """
 
-    means: np.ndarray
+    offsets: np.ndarray
     covariance: Covariance
     scale: Scale
     fixed: frozenset[str] = frozenset()
+    exact: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.exact is None:
+            object.__setattr__(self, "exact", self.scale.centre + self.offsets)
 
     @classmethod
     def of(cls, means: Any, covars: Any, covariance_type: str, scale: Scale | None = None) -> Gaussian:
-        """Return the value for means (R, D) and compact covariances of the given type."""
+        """Return the value for means (R, D) and compact covariances of the given type.
+
+        Without the ``scale`` of training data there is no floor, and the centre is 0.
+        """
         means = np.array(means, dtype=np.float64)
         R, D = means.shape
         covariance = SHAPES[covariance_type](np.array(covars, dtype=np.float64), R, D)
         if scale is None:
-            scale = Scale(means.mean(axis=0), covariance.sd().max(axis=0) ** 2 + means.var(axis=0), 0.0)
-        return cls(means, covariance, scale)
+            scale = Scale(np.zeros(D), covariance.sd().max(axis=0) ** 2 + means.var(axis=0), 0.0)
+        return cls(means - scale.centre, covariance, scale, exact=means)
+
+    def with_means(self, means: np.ndarray) -> Gaussian:
+        """Return the value with other means (R, D)."""
+        return replace(self, offsets=means - self.scale.centre, exact=means)
+
+    def with_scale(self, scale: Scale) -> Gaussian:
+        """Return the same densities on the scale of other data."""
+        offsets = self.offsets + (self.scale.centre - scale.centre)
+        return replace(self, offsets=offsets, scale=scale, exact=self.means)
+
+    @property
+    def means(self) -> np.ndarray:
+        """Means (R, D), in units of the data."""
+        assert self.exact is not None
+        return self.exact
 
     @property
     def n_rows(self) -> int:
         """Number of rows R."""
-        return self.means.shape[0]
+        return self.offsets.shape[0]
 
     @property
     def n_features(self) -> int:
         """Number of features D."""
-        return self.means.shape[1]
+        return self.offsets.shape[1]
 
     @property
     def n_free_parameters(self) -> int:
         """Number of free means and distinct covariance entries."""
-        means = 0 if "means" in self.fixed else self.means.size
+        means = 0 if "means" in self.fixed else self.offsets.size
         return means + (0 if "covars" in self.fixed else self.covariance.n_parameters)
 
     def log_lik(self, X: np.ndarray, work: Any = None, out: np.ndarray | None = None) -> np.ndarray:
         """Return log N(x_t; mean_k, covariance_k), (N, R) in nats; time N R D, or N R D^2 for full and tied."""
         out = np.empty((len(X), self.n_rows)) if out is None else out
         with np.errstate(over="ignore"):  # a square beyond 1e308 is a log density of -inf
-            self.covariance.log_lik(X, self.means, out)
+            self.covariance.log_lik(X - self.scale.centre, self.offsets, out)
         return out
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,), first (R, D) and second moments about an origin near each mean."""
-        origin = self.scale.origin(self.means, self.covariance.sd())
-        first, second = self.covariance.moments(X, origin, gamma)
-        return Statistics(origin, weight=column_sums(gamma), first=first, second=second)
+        origin = self.scale.origin(self.offsets, self.covariance.sd())
+        first, second = self.covariance.moments(X - self.scale.centre, origin, gamma)
+        # the centre, too: statistics of models with different centres must not be added
+        points = np.vstack([self.scale.centre, origin])
+        return Statistics(points, weight=column_sums(gamma), first=first, second=second)
 
     def maximise(self, statistics: Statistics) -> Gaussian:
         """Return the maximum of Q under the floor; rows without data stay as they are.
@@ -95,17 +123,20 @@ class Gaussian:
         SingularModelError
             If a variance reaches zero and the floor is 0.
         """
-        weight, origin = statistics.weight, statistics.origin
+        assert statistics.origin is not None
+        weight, origin = statistics.weight, statistics.origin[1:]
         fed = weight > STARVED * weight.sum()
         shift = statistics.first / np.where(fed, weight, 1.0)[:, None]
-        assert origin is not None
-        means = self.means if "means" in self.fixed else np.where(fed[:, None], origin + shift, self.means)
+        offsets, exact = self.offsets, self.exact
+        if "means" not in self.fixed:
+            offsets = np.where(fed[:, None], origin + shift, self.offsets)
+            exact = np.where(fed[:, None], self.scale.centre + offsets, self.means)
         if "covars" in self.fixed:
-            return replace(self, means=means)
-        # for free means the offset is the shift itself, not its rounded detour over the origin
-        offset = means - origin if "means" in self.fixed else shift
-        covariance = self.covariance.maximise(weight, shift, offset, statistics.second, fed, self.scale)
-        return replace(self, means=means, covariance=covariance)
+            return replace(self, offsets=offsets, exact=exact)
+        # for free means the move is the shift itself, not its rounded detour over the origin
+        moved = offsets - origin if "means" in self.fixed else shift
+        covariance = self.covariance.maximise(weight, shift, moved, statistics.second, fed, self.scale)
+        return replace(self, offsets=offsets, covariance=covariance, exact=exact)
 
     def inside(self) -> tuple[Gaussian, list[Note]]:
         """Return the value with its covariances moved inside the floor, and a note if they were not."""
@@ -122,7 +153,8 @@ class Gaussian:
 
     def distance(self, other: Gaussian) -> float:
         """Return the largest change of a mean over its standard deviation, or relative change of a covariance."""
-        means = float(np.max(np.abs(self.means - other.means) / other.covariance.sd()))
+        moved = self.offsets - other.offsets + (self.scale.centre - other.scale.centre)
+        means = float(np.max(np.abs(moved) / other.covariance.sd()))
         return max(means, self.covariance.distance(other.covariance))
 
     def describe(self, statistics: Statistics) -> list[Note]:
@@ -140,7 +172,8 @@ class Gaussian:
 
     def permute(self, order: np.ndarray) -> Gaussian:
         """Return the rows in another order."""
-        return replace(self, means=self.means[order], covariance=self.covariance.permute(order))
+        covariance = self.covariance.permute(order)
+        return replace(self, offsets=self.offsets[order], covariance=covariance, exact=self.means[order])
 
     def sample(self, rows: np.ndarray, rng: np.random.Generator, inputs: Any = None) -> np.ndarray:
         """Return one draw (N, D) for each entry of ``rows``."""

@@ -22,7 +22,8 @@ class Scale:
     Parameters
     ----------
     centre : ndarray of shape (D,)
-        Weighted mean of the training data.
+        Weighted mean of the training data, rounded to a power of two near its standard deviation, so that centring
+        data loses no digits.
     variances : ndarray of shape (D,)
         Weighted variance; 1 for a feature that does not vary.
     floor : float
@@ -59,18 +60,20 @@ class Scale:
         if np.any(spread < 1e-6 * mean**2):
             spread = _centred(data, origin + mean) / weight
         constant = (low == high) | ~(spread > 0)
-        return cls(origin + mean, np.where(constant, 1.0, spread), floor, tuple(np.flatnonzero(constant).tolist()))
+        variances = np.where(constant, 1.0, spread)
+        grid = 2.0 ** np.floor(np.log2(variances) / 2)
+        centre = np.where(constant, low, np.round((origin + mean) / grid) * grid)
+        return cls(centre, variances, floor, tuple(np.flatnonzero(constant).tolist()))
 
-    def origin(self, means: np.ndarray, sd: np.ndarray) -> np.ndarray:
-        """Return the points about which moments are taken.
+    def origin(self, offsets: np.ndarray, sd: np.ndarray) -> np.ndarray:
+        """Return the points, relative to the centre, about which moments are taken.
 
-        (1, D), the centre, where it is near all means in units of their standard deviations; else (R, D), each row's
-        mean, or the centre for a mean far outside of the data.
+        (1, D), the centre itself, where it is near all means in units of their standard deviations; else (R, D), each
+        row's mean, or the centre for a mean far outside of the data.
         """
-        if np.all(np.abs(means - self.centre) <= NEAR * sd):
-            return self.centre[None]
-        far = np.abs(means - self.centre) > FAR * np.sqrt(self.variances)
-        return np.where(far, self.centre, means)
+        if np.all(np.abs(offsets) <= NEAR * sd):
+            return np.zeros((1, offsets.shape[1]))
+        return np.where(np.abs(offsets) > FAR * np.sqrt(self.variances), 0.0, offsets)
 
 
 def _centred(data: Sequences, centre: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 
+from hmmem import parameters as check
 from hmmem.em import fit_em
 from hmmem.estimators.progress import progress
 from hmmem.exceptions import (
@@ -37,6 +39,11 @@ _PRIORS = (
     "startprob_prior transmat_prior means_prior means_weight covars_prior covars_weight emissionprob_prior"
     " lambdas_prior lambdas_weight"
 )
+REPLACED |= {
+    "max_iter": "n_iter is the largest number of updates",
+    "n_iter": "max_iter is the largest number of updates",
+    "verbose_interval": "leave it out: verbose=True shows every update",
+}
 REPLACED |= dict.fromkeys(
     _PRIORS.split(), "leave it out: fits are maximum likelihood; zeros, collapse and starved states are taken care of"
 )
@@ -51,9 +58,11 @@ class Estimator(BaseEstimator):
 
     def __new__(cls, *args: Any, **arguments: Any) -> Self:
         """Refuse arguments of other libraries by name; the constructors only store what they are given."""
-        for name in arguments:
-            if name in REPLACED:
-                raise TypeError(f"{cls.__name__} has no argument {name!r}; {REPLACED[name]}")
+        known = cls.__signature__.parameters
+        for name in arguments.keys() - known.keys():
+            near = difflib.get_close_matches(name, known, 1)
+            hint = REPLACED.get(name) or (f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}")
+            raise TypeError(f"{cls.__name__} has no argument {name!r}; {hint}")
         return super().__new__(cls)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -83,6 +92,19 @@ class Estimator(BaseEstimator):
                     what, mend = "NaN", "missing values are not supported; leave these frames out or fill them in"
                 raise ValueError(f"X contains {what} in frame {start + t}, feature {d}; {mend}")
         return X
+
+    def _check_arguments(self) -> None:
+        """Check the constructor's arguments, those that all estimators share; nothing has changed before."""
+        check.check_count("n_components", self.n_components)
+        check.check_count("n_init", self.n_init)
+        for name in ("tol", "param_tol", "max_time"):
+            check.check_number(name, getattr(self, name), optional=True)
+        if self.n_jobs is not None and check.check_count("n_jobs", self.n_jobs, -1024) == 0:
+            raise ValueError("n_jobs must not be 0; None or -1 use all cores")
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(
+                f"callback must be callable as callback(iteration, objective, model); got {self.callback!r}"
+            )
 
     # --- fitting ----------------------------------------------------------------------------------------------------
 
@@ -163,6 +185,14 @@ class Estimator(BaseEstimator):
         """Return the model that these attributes describe, checked."""
         raise NotImplementedError
 
+    def _details(self, model: Any) -> dict[str, np.ndarray]:
+        """Return what a fitted model knows beyond its attributes, for the model file."""
+        return {}
+
+    def _with_details(self, model: Any, details: dict[str, np.ndarray]) -> Any:
+        """Return the model with what :meth:`_details` gave, checked."""
+        return model
+
     def _current(self) -> Any:
         """Return the model that the attributes describe now: the fitted one, or one set by hand."""
         missing = [name for name in self._parameters if not hasattr(self, name)]
@@ -174,7 +204,7 @@ class Estimator(BaseEstimator):
         known = getattr(self, "_model", None)
         if known is not None:
             fitted = self._attributes_of(known)
-            if all(_same(attributes[name], fitted[name]) for name in self._parameters):
+            if all(same(attributes[name], fitted[name]) for name in self._parameters):
                 return known
         return self._model_of(attributes)
 
@@ -212,6 +242,11 @@ class Estimator(BaseEstimator):
             if name == "callback" or (name == "random_state" and not isinstance(value, (int, np.integer, type(None)))):
                 value = None
             self._store(f"params.{name}", value, meta["params"], arrays, name)
+        if hasattr(self, "fit_report_"):
+            meta["report"] = self.fit_report_.to_json()
+        known = getattr(self, "_model", None)
+        if known is not None and self._current() is known:
+            arrays.update({f"details.{name}": values for name, values in self._details(known).items()})
         for name in self._stored():
             if hasattr(self, name):
                 self._store(f"fitted.{name}", getattr(self, name), meta["fitted"], arrays, name)
@@ -257,7 +292,24 @@ class Estimator(BaseEstimator):
         allowed = set(estimator._stored())
         if not set(fitted) <= allowed:
             raise ValueError(f"a {cls.__name__} has no attribute {sorted(set(fitted) - allowed)[0]!r}")
+        missing = [name for name in cls._parameters if name not in fitted]
+        if missing and len(missing) < len(cls._parameters):
+            raise ValueError(
+                f"a fitted {cls.__name__} has {', '.join(cls._parameters)}; {', '.join(missing)} is missing"
+            )
+        if "n_features_in_" in fitted:
+            check.check_count("n_features_in_", fitted["n_features_in_"])
+        if "n_iter_" in fitted:
+            check.check_count("n_iter_", fitted["n_iter_"], 0)
+        if not isinstance(fitted.get("converged_", False), bool):
+            raise ValueError(f"converged_ must be true or false; got {fitted['converged_']!r:.80}")
         estimator._restore(fitted)
+        estimator._check_arguments()
+        details = {key[8:]: array for key, array in arrays.items() if key.startswith("details.")}
+        if details and hasattr(estimator, "_model"):
+            estimator._model = estimator._with_details(estimator._model, details)
+        if "report" in meta:
+            estimator.fit_report_ = FitReport.from_json(meta["report"])
         return estimator
 
     def _restore(self, fitted: dict[str, Any]) -> None:
@@ -268,10 +320,13 @@ class Estimator(BaseEstimator):
             self._model = self._current()
 
 
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
+    """Return whether two parameters are the same arrays, or lists of them, bit by bit."""
     if isinstance(b, list):
-        return isinstance(a, list) and len(a) == len(b) and all(map(_same, a, b))
-    return a is b or (isinstance(a, np.ndarray) and a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all()))
+        return isinstance(a, list) and len(a) == len(b) and all(map(same, a, b))
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+        return a is b
+    return a is b or (a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all()))
 
 
 def _plain_numbers(X: Any) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from sklearn.utils.validation import validate_data
@@ -13,6 +14,7 @@ from hmmem import starts
 from hmmem.alphabet import UNKNOWN, Alphabet
 from hmmem.emissions.categorical import NO_INFORMATION, Categorical
 from hmmem.estimators.hmm_estimator import HMMEstimator
+from hmmem.hmm import HiddenMarkovModel
 from hmmem.inputs import Layout
 from hmmem.sequences import Sequences
 
@@ -200,11 +202,8 @@ class CategoricalHMM(HMMEstimator):
 
     def _alphabets(self, X: np.ndarray) -> list[Alphabet]:
         C = X.shape[1]
-        if self.symbols is not None:
+        if self.symbols is not None or self.n_features is not None:
             return self._declared(C)
-        if self.n_features is not None:
-            counts = self.n_features if isinstance(self.n_features, Iterable) else [self.n_features] * C
-            return [Alphabet(tuple(range(check.check_count("n_features", n)))) for n in counts]
         sizes = self._given_sizes(C)
         learnt = [Alphabet.learn(X[:, c]) for c in range(C)]
         return [_widened(alphabet, size) for alphabet, size in zip(learnt, sizes, strict=True)]
@@ -216,17 +215,27 @@ class CategoricalHMM(HMMEstimator):
             given = getattr(self, "emissionprob_", None)
         if given is None:
             return [None] * C
-        tables = given if C > 1 else [given]
+        tables = given if C > 1 and isinstance(given, (list, tuple)) else [given]
+        if len(tables) != C:
+            raise ValueError(f"emissionprob_ must be a list of one table for each column of X, {C}; got {len(tables)}")
         return [np.shape(table)[1] if np.ndim(table) == 2 else None for table in tables]
 
     def _declared(self, C: int) -> list[Alphabet]:
-        nested = C > 1 or (len(self.symbols) == 1 and isinstance(self.symbols[0], (list, np.ndarray)))
+        """Return the alphabets that ``symbols`` or ``n_features`` declare for C columns."""
+        if self.symbols is None:
+            return [Alphabet(tuple(range(n))) for n in self._counts(C)]
+        nested = C > 1 or (len(self.symbols) > 0 and all(isinstance(s, (list, np.ndarray)) for s in self.symbols))
         return [Alphabet.declared(column) for column in (self.symbols if nested else [self.symbols])]
+
+    def _counts(self, C: int) -> list[int]:
+        """Return the numbers of symbols that ``n_features`` declares for C columns."""
+        counts = self.n_features if isinstance(self.n_features, Iterable) else [self.n_features] * C
+        return [check.check_count("n_features", n) for n in counts]
 
     def _known_alphabets(self, C: int) -> list[Alphabet]:
         if hasattr(self, "symbols_"):
             return [Alphabet(tuple(symbols)) for symbols in self.symbols_]
-        if self.symbols is not None:
+        if self.symbols is not None or self.n_features is not None:
             return self._declared(C)
         tables = self._tables(self.emissionprob_)
         return [Alphabet(tuple(range(table.shape[1]))) for table in tables]
@@ -241,7 +250,7 @@ class CategoricalHMM(HMMEstimator):
             t = int(np.argmax(codes < 0))
             raise ValueError(
                 f"X holds symbols that the model does not know: {named} (first in frame {t}, column {c}); declare them"
-                " by symbols= or n_features=, or pass unknown='ignore' or unknown='floor'"
+                " before the fit by symbols= or n_features=, or pass unknown='ignore' or unknown='floor'"
             )
         return np.where(codes < 0, NO_INFORMATION if self.unknown == "ignore" else len(alphabet), codes)
 
@@ -254,17 +263,35 @@ class CategoricalHMM(HMMEstimator):
 
     # --- emission ---------------------------------------------------------------------------------------------------
 
+    def _current(self) -> Any:
+        model = super()._current()
+        floor = self.unknown_prob if self.unknown == "floor" else 0.0
+        if model.emission.unknown_prob == floor:
+            return model
+        # the policy is asked for, not learnt: it may change after the fit
+        return replace(model, emission=replace(model.emission, unknown_prob=floor))
+
     def _tables(self, emissionprob: Any) -> list[np.ndarray]:
         several = isinstance(emissionprob, (list, tuple)) and np.ndim(emissionprob[0]) == 2
         tables = list(emissionprob) if several else [emissionprob]
+        sizes = self._sizes(len(tables))
+        if len(sizes) != len(tables):
+            raise ValueError(f"emissionprob_ must hold one table per column, {len(sizes)}; got {len(tables)}")
         checked = []
-        for c, table in enumerate(tables):
+        for c, (table, V) in enumerate(zip(tables, sizes, strict=True)):
             name = f"emissionprob_[{c}]" if several else "emissionprob_"
-            V = np.shape(table)[1] if np.ndim(table) == 2 else 1
-            if hasattr(self, "symbols_") and c < len(self.symbols_):
-                V = len(self.symbols_[c])
+            if V is None:
+                V = np.shape(table)[1] if np.ndim(table) == 2 else 1
             checked.append(check.check_probabilities(name, table, (self.n_components, V)))
         return checked
+
+    def _sizes(self, C: int) -> list[int | None]:
+        """Number of symbols of each column, as far as they are known: those of the fit, or declared ones."""
+        if hasattr(self, "symbols_"):
+            return [len(symbols) for symbols in self.symbols_]
+        if self.symbols is not None:
+            return [len(alphabet) for alphabet in self._declared(C)]
+        return [None] * C if self.n_features is None else list(self._counts(C))
 
     def _emission_of(self, attributes: dict[str, Any], n_features: int | None) -> Categorical:
         tables = self._tables(attributes["emissionprob_"])
@@ -308,6 +335,19 @@ class CategoricalHMM(HMMEstimator):
 
     # --- files ------------------------------------------------------------------------------------------------------
 
+    def _details(self, model: HiddenMarkovModel) -> dict[str, np.ndarray]:
+        emission = cast("Categorical", model.emission)
+        masks = enumerate(emission.support or ())
+        return super()._details(model) | {f"support.emissionprob.{c}": allowed for c, allowed in masks}
+
+    def _with_details(self, model: HiddenMarkovModel, details: dict[str, np.ndarray]) -> HiddenMarkovModel:
+        model = super()._with_details(model, details)
+        emission = cast("Categorical", model.emission)
+        names = [f"support.emissionprob.{c}" for c in range(len(emission.tables))]
+        pairs = zip(names, emission.tables, strict=True)
+        support = tuple(check.check_support(name, details[name], table) for name, table in pairs)
+        return replace(model, emission=replace(emission, support=support))
+
     def _stored(self) -> tuple[str, ...]:
         return ("symbols_", *super()._stored())
 
@@ -319,7 +359,7 @@ class CategoricalHMM(HMMEstimator):
             meta["fitted"]["symbols_"] = {"value": columns}
         if self.symbols is not None:
             C = len(getattr(self, "symbols_", [()]))
-            columns = [alphabet.to_json() for alphabet in self._declared(C)]
+            columns = [alphabet.to_json(counted=False) for alphabet in self._declared(C)]
             meta["params"]["symbols"] = {"value": {"columns": columns}}
         return meta, arrays
 
@@ -328,7 +368,13 @@ class CategoricalHMM(HMMEstimator):
             declared = [list(Alphabet.from_json(column).symbols) for column in self.symbols["columns"]]
             self.symbols = declared if len(declared) > 1 else declared[0]
         if "symbols_" in fitted:
-            fitted["symbols_"] = [Alphabet.from_json(column).symbols for column in fitted["symbols_"]]
+            tables = fitted["emissionprob_"]
+            sizes = [np.shape(table)[-1] for table in (tables if isinstance(tables, list) else [tables])]
+            columns = fitted["symbols_"]
+            if len(columns) != len(sizes):
+                raise ValueError(f"emissionprob_ must hold one table per column, {len(columns)}; got {len(sizes)}")
+            pairs = zip(columns, sizes, strict=True)
+            fitted["symbols_"] = [Alphabet.from_json(column, size).symbols for column, size in pairs]
         super()._restore(fitted)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -165,10 +165,17 @@ class GaussianHMM(HMMEstimator):
         return gaussian_target(data, self.n_components, self.covariance_type, self.variance_floor)
 
     def _seeded(self, target: Gaussian, points: np.ndarray) -> Gaussian:
-        return replace(target, means=points)
+        return target.with_means(points)
 
     def _with_scale(self, emission: Gaussian, target: Gaussian) -> Gaussian:
-        return replace(emission, scale=target.scale)
+        return emission.with_scale(target.scale)
+
+    def _details(self, model: HiddenMarkovModel) -> dict[str, np.ndarray]:
+        return super()._details(model) | gaussian_details(cast("Gaussian", model.emission))
+
+    def _with_details(self, model: HiddenMarkovModel, details: dict[str, np.ndarray]) -> HiddenMarkovModel:
+        model = super()._with_details(model, details)
+        return replace(model, emission=gaussian_with_details(cast("Gaussian", model.emission), details))
 
     def _notes(self, model: HiddenMarkovModel) -> list[Note]:
         return constant_notes(model.emission.scale)  # type: ignore[attr-defined]
@@ -184,7 +191,7 @@ def gaussian_of(means: Any, covars: Any, covariance_type: str, K: int, D: int | 
 
 
 def gaussian_target(data: Sequences, K: int, covariance_type: str, floor: float) -> Gaussian:
-    """Return K rows that all have the mean and the variances of the data."""
+    """Return K rows at the centre of the data, with their variances."""
     scale = Scale.of(data, floor)
     D = len(scale.centre)
     shapes: dict[str, Any] = {
@@ -194,7 +201,35 @@ def gaussian_target(data: Sequences, K: int, covariance_type: str, floor: float)
         "full": np.tile(np.diag(scale.variances), (K, 1, 1)),
     }
     covariance = SHAPES[covariance_type](shapes[covariance_type], K, D)
-    return Gaussian(np.tile(scale.centre, (K, 1)), covariance, scale)
+    return Gaussian(np.zeros((K, D)), covariance, scale)
+
+
+def gaussian_details(emission: Gaussian) -> dict[str, np.ndarray]:
+    """Return what a model file holds of a fitted emission beside its attributes."""
+    scale = emission.scale
+    return {
+        "offsets": emission.offsets,
+        "centre": scale.centre,
+        "variances": scale.variances,
+        "floor": np.array(scale.floor),
+        "constant": np.array(scale.constant, dtype=np.int64),
+    }
+
+
+def gaussian_with_details(emission: Gaussian, details: dict[str, np.ndarray]) -> Gaussian:
+    """Return an emission made from attributes with the details of its model file, checked against them."""
+    R, D = emission.offsets.shape
+    scale = Scale(
+        check.check_array("centre", details["centre"], (D,)),
+        check.check_positive("variances", details["variances"], (D,)),
+        float(check.check_not_negative("floor", details["floor"], ())),
+        tuple(int(d) for d in details["constant"] if 0 <= d < D),
+    )
+    found = replace(emission, offsets=check.check_array("offsets", details["offsets"], (R, D)), scale=scale)
+    rounding = 4 * np.finfo(float).eps * (np.abs(scale.centre) + np.abs(found.offsets))
+    if np.any(np.abs(scale.centre + found.offsets - emission.means) > rounding):
+        raise ValueError("offsets and centre must add up to means_; they do not")
+    return found
 
 
 def constant_notes(scale: Scale) -> list[Note]:

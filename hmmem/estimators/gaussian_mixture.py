@@ -6,7 +6,7 @@ import copy
 import math
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -15,7 +15,13 @@ from hmmem import starts
 from hmmem.emissions.covariance import SHAPES
 from hmmem.emissions.gaussian import Gaussian
 from hmmem.estimators.base import Estimator
-from hmmem.estimators.gaussian_hmm import constant_notes, gaussian_of, gaussian_target
+from hmmem.estimators.gaussian_hmm import (
+    constant_notes,
+    gaussian_details,
+    gaussian_of,
+    gaussian_target,
+    gaussian_with_details,
+)
 from hmmem.exceptions import ImpossibleSequenceError
 from hmmem.mixture import Mixture
 from hmmem.sequences import Sequences
@@ -177,17 +183,11 @@ class GaussianMixture(Estimator):
         return self.fit(X).predict(X)
 
     def _check_arguments(self) -> None:
-        check.check_count("n_components", self.n_components)
+        super()._check_arguments()
         check.check_choice("covariance_type", self.covariance_type, tuple(SHAPES))
-        check.check_number("tol", self.tol, optional=True)
-        check.check_number("param_tol", self.param_tol, optional=True)
         check.check_number("variance_floor", self.variance_floor)
-        check.check_number("max_time", self.max_time, optional=True)
         check.check_count("max_iter", self.max_iter, 0)
-        check.check_count("n_init", self.n_init)
         check.check_choice("init_params", self.init_params, METHODS)
-        if self.n_jobs is not None and check.check_count("n_jobs", self.n_jobs, -1024) == 0:
-            raise ValueError("n_jobs must not be 0; None or -1 use all cores")
 
     def _data(self, X: Any, reset: bool) -> Sequences:
         if isinstance(X, Sequences):
@@ -200,8 +200,10 @@ class GaussianMixture(Estimator):
         if self.warm_start and self.__sklearn_is_fitted__():
             current = self._current()
             target = gaussian_target(data, self.n_components, self.covariance_type, self.variance_floor)
-            return [replace(current, emission=replace(current.emission, scale=target.scale))]
-        return [self._start(data, child) for child in rng.spawn(self.n_init)]
+            return [replace(current, emission=current.emission.with_scale(target.scale))]
+        given = (self.weights_init, self.means_init, self.precisions_init)
+        n = self.n_init if any(part is None for part in given) else 1
+        return [self._start(data, child) for child in rng.spawn(n)]
 
     def _start(self, data: Sequences, rng: np.random.Generator) -> Mixture:
         K, D = self.n_components, data.frames.shape[1]
@@ -210,15 +212,15 @@ class GaussianMixture(Estimator):
         weights = np.full(K, 1 / K)
         if self.init_params == "random":
             points = starts.in_order(target.sample(np.zeros(K, dtype=np.int64), rng))
-            emission = replace(target, means=points)
+            emission = target.with_means(points)
         elif self.init_params == "random_from_data":
-            emission = replace(target, means=starts.distinct_frames(sample.X, K, rng))
+            emission = target.with_means(starts.distinct_frames(sample.X, K, rng))
         else:
-            emission = replace(target, means=starts.seeds(sample.X, K, rng))
+            emission = target.with_means(starts.seeds(sample.X, K, rng))
             if self.init_params == "kmeans":
                 emission = starts.refine(emission, sample, target)
         if self.means_init is not None:
-            emission = replace(emission, means=check.check_array("means_init", self.means_init, (K, D)))
+            emission = emission.with_means(check.check_array("means_init", self.means_init, (K, D)))
         if self.precisions_init is not None:
             precisions = check.check_covars("precisions_init", self.precisions_init, self.covariance_type, K, D)
             covariances = _inverse(precisions, self.covariance_type)
@@ -250,6 +252,22 @@ class GaussianMixture(Estimator):
 
     def _stored(self) -> tuple[str, ...]:
         return (*super()._stored(), "lower_bound_", "lower_bounds_")
+
+    def _details(self, model: Mixture) -> dict[str, np.ndarray]:
+        support = {"support.weights": model.support["weights"]}
+        return support | gaussian_details(cast("Gaussian", model.emission))
+
+    def _with_details(self, model: Mixture, details: dict[str, np.ndarray]) -> Mixture:
+        emission = gaussian_with_details(cast("Gaussian", model.emission), details)
+        allowed = check.check_support("support.weights", details["support.weights"], model.weights)
+        return replace(model, emission=emission, support={"weights": allowed})
+
+    def _restore(self, fitted: dict[str, Any]) -> None:
+        bounds = fitted.get("lower_bounds_", [0.0])
+        for name, value in (("lower_bounds_", bounds), ("lower_bound_", [fitted.get("lower_bound_", 0.0)])):
+            if not isinstance(value, list) or not all(isinstance(x, float) for x in value):
+                raise ValueError(f"{name} must hold numbers; got {fitted[name]!r:.80}")
+        super()._restore(fitted)
 
     @property
     def precisions_(self) -> np.ndarray:

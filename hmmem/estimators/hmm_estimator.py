@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import re
+import warnings
 from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, ClassVar, Self, cast
@@ -13,8 +15,8 @@ import numpy as np
 from hmmem import inputs, starts
 from hmmem import parameters as check
 from hmmem.chain import MarkovChain
-from hmmem.estimators.base import Estimator
-from hmmem.exceptions import ImpossibleSequenceError
+from hmmem.estimators.base import Estimator, same
+from hmmem.exceptions import ImpossibleSequenceError, StartIgnoredWarning
 from hmmem.hmm import HiddenMarkovModel
 from hmmem.inputs import Layout
 from hmmem.probabilities import stationary
@@ -22,6 +24,8 @@ from hmmem.sequences import Sequences
 from hmmem.training import ViterbiTraining
 
 STARTS = ("kmeans", "random", "data", "segments")
+#: Letters of the chain's parameters.
+CHAIN = {"s": "startprob_", "t": "transmat_"}
 
 
 class HMMEstimator(Estimator):
@@ -86,6 +90,7 @@ class HMMEstimator(Estimator):
         """
         with self._all_or_nothing():
             self._check_arguments()
+            ignored = self._ignored_starts()
             data, _ = self._read(X, self._lengths(X, y, lengths), sequence_id, reset=True)
             with self._map() as map_:
                 models = self._starts(data)
@@ -104,6 +109,8 @@ class HMMEstimator(Estimator):
                     report.impossible_sequences = np.flatnonzero(found == -np.inf).tolist()
             self._adopt(model, report)
         self._warn(report, "n_iter")
+        if ignored:
+            self._warn_of_ignored_starts(ignored)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, lengths: Any = None, *, sequence_id: Any = None) -> Any:
@@ -118,23 +125,13 @@ class HMMEstimator(Estimator):
         return inputs.read(X, lengths, sequence_id, lambda frames: self._check_frames(frames, reset))
 
     def _check_arguments(self) -> None:
-        check.check_count("n_components", self.n_components)
+        super()._check_arguments()
         check.check_count("n_iter", self.n_iter, 0)
-        check.check_count("n_init", self.n_init)
-        check.check_number("tol", self.tol, optional=True)
-        check.check_number("param_tol", self.param_tol, optional=True)
-        check.check_number("max_time", self.max_time, optional=True)
         check.check_choice("algorithm", self.algorithm, ("viterbi", "map"))
         check.check_choice("training", self.training, ("baum-welch", "viterbi"))
         letters = "st" + "".join(self._letters)
         check.check_letters("params", self.params, letters)
         check.check_letters("init_params", self.init_params, letters)
-        if self.n_jobs is not None and (check.check_count("n_jobs", self.n_jobs, -1024) == 0):
-            raise ValueError("n_jobs must not be 0; None or -1 use all cores")
-        if self.callback is not None and not callable(self.callback):
-            raise TypeError(
-                f"callback must be callable as callback(iteration, objective, model); got {self.callback!r}"
-            )
         if isinstance(self.init, str):
             check.check_choice("init", self.init, self._inits)
 
@@ -156,38 +153,76 @@ class HMMEstimator(Estimator):
         constructor's ``*_init``.
         """
         given: dict[str, Any] = {}
-        for letter, name in {"s": "startprob_", "t": "transmat_", **self._letters}.items():
-            kept = self.warm_start or letter not in self.init_params
-            if kept and hasattr(self, name):
-                given[name] = getattr(self, name)
-            elif getattr(self, f"{name}init", None) is not None:
-                given[name] = getattr(self, f"{name}init")
-            elif kept and not self.warm_start:
+        for letter, name in {**CHAIN, **self._letters}.items():
+            source = self._source(letter, name)
+            if source is not None:
+                given[name] = getattr(self, source)
+            elif letter not in self.init_params and not self.warm_start:
                 raise ValueError(
                     f"init_params={self.init_params!r} leaves {letter!r} out, so the start needs {name};"
                     f" set it, or pass {name}init"
                 )
         K = self.n_components
-        for name, shape in (("startprob_", (K,)), ("transmat_", (K, K))):
+        for letter, name, shape in (("s", "startprob_", (K,)), ("t", "transmat_", (K, K))):
             if name in given:
-                given[name] = check.check_probabilities(name, given[name], shape)
+                given[name] = check.check_probabilities(self._source(letter, name) or name, given[name], shape)
         return given
+
+    def _ignored_starts(self) -> list[str]:
+        """Return the attributes set by hand that the start from data is about to replace."""
+        fitted = {} if getattr(self, "_model", None) is None else self._attributes_of(self._model)
+        names = {**CHAIN, **self._letters}.items()
+        return [
+            name
+            for letter, name in names
+            if hasattr(self, name)
+            and self._source(letter, name) is None
+            and not same(getattr(self, name), fitted.get(name))
+        ]
+
+    def _warn_of_ignored_starts(self, ignored: list[str]) -> None:
+        letters = "".join(letter for letter in self.init_params if {**CHAIN, **self._letters}[letter] not in ignored)
+        warnings.warn(
+            f"{', '.join(ignored)} had been set by hand, but init_params={self.init_params!r} started from data"
+            f" instead; to start from what is set, pass init_params={letters!r}",
+            StartIgnoredWarning,
+            stacklevel=3,
+        )
+
+    def _source(self, letter: str, name: str) -> str | None:
+        """Return the name under which the user gives a parameter of the start: ``means_`` or ``means_init``."""
+        kept = self.warm_start or letter not in self.init_params
+        if kept and hasattr(self, name):
+            return name
+        return f"{name}init" if getattr(self, f"{name}init", None) is not None else None
+
+    def _given_emission(self, attributes: dict[str, Any], n_features: int) -> Any:
+        """Return the checked emission of a start; an error names the argument that the user gave."""
+        try:
+            return self._emission_of(attributes, n_features)
+        except ValueError as error:
+            message = str(error)
+            for letter, name in self._letters.items():
+                message = re.sub(rf"\b{name}(?!\w)", self._source(letter, name) or name, message)
+            raise ValueError(message) from None
 
     def _start(
         self, data: Sequences, given: dict[str, Any], target: Any, rng: np.random.Generator
     ) -> HiddenMarkovModel:
         init = self.init
-        if isinstance(init, str) and init == "kmeans" and _is_left_right(given):
+        if isinstance(init, str) and init == self._inits[0] and _is_left_right(given):
             init = "segments"
         states = None
         if not isinstance(init, str):
             states = self._given_states(init, data.n_frames)
         elif init == "segments":
             states = starts.segments(data, self.n_components)
-        emission, labels = self._start_emission(data, target, init, states, rng)
         own = {name: given[name] for name in self._letters.values() if name in given}
+        emission, labels = target, starts.most_likely(target)
+        if len(own) < len(self._letters) or states is not None:
+            emission, labels = self._start_emission(data, target, init, states, rng)
         if own:
-            emission = self._emission_of({**self._emission_attributes(emission), **own}, data.frames.shape[1])
+            emission = self._given_emission({**self._emission_attributes(emission), **own}, data.frames.shape[1])
             emission = self._with_scale(emission, target)
             labels = starts.most_likely(emission) if states is None else labels
         if "startprob_" in given and "transmat_" in given:
@@ -244,6 +279,18 @@ class HMMEstimator(Estimator):
     def _notes(self, model: HiddenMarkovModel) -> list[Any]:
         """Return the family's own notes for the report."""
         return []
+
+    # --- what a model file holds beside the attributes ---------------------------------------------------------------
+
+    def _details(self, model: HiddenMarkovModel) -> dict[str, np.ndarray]:
+        return {f"support.{name}": allowed for name, allowed in model.chain.support.items()}
+
+    def _with_details(self, model: HiddenMarkovModel, details: dict[str, np.ndarray]) -> HiddenMarkovModel:
+        support = {
+            name: check.check_support(f"support.{name}", details[f"support.{name}"], getattr(model.chain, name))
+            for name in model.chain.support
+        }
+        return replace(model, chain=replace(model.chain, support=support))
 
     # --- attributes and the model -----------------------------------------------------------------------------------
 
@@ -334,11 +381,13 @@ class HMMEstimator(Estimator):
 
         Parameters
         ----------
-        X, lengths, sequence_id
+        X, lengths
             As in :meth:`fit`.
         algorithm : {"viterbi", "map"}, optional
             ``viterbi``: the path that is most probable as a whole. ``map``: the most probable state at each frame; such
             a path may be impossible. Default: the constructor's.
+        sequence_id
+            As in :meth:`fit`.
 
         Returns
         -------
@@ -445,10 +494,7 @@ class HMMEstimator(Estimator):
         """
         model = self._current()
         rng = check.generator(self.random_state if random_state is None else random_state)
-        if lengths is None:
-            lengths = [check.check_count("n_samples", n_samples)]
-        else:
-            lengths = inputs.check_lengths(lengths, int(np.sum(lengths)))
+        lengths = [check.check_count("n_samples", n_samples)] if lengths is None else inputs.check_lengths(lengths)
         if currstate is not None and check.check_count("currstate", currstate, 0) >= self.n_components:
             raise ValueError(f"currstate must be a state, 0 to {self.n_components - 1}; got {currstate}")
         frames, states = model.sample(lengths, rng, currstate)

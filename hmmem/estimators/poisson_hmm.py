@@ -147,6 +147,9 @@ class PoissonHMM(HMMEstimator):
                 )
         return X
 
+    def _symbols(self, frames: np.ndarray) -> np.ndarray:
+        return frames.astype(np.int64)
+
     def _emission_of(self, attributes: dict[str, Any], n_features: int | None) -> Poisson:
         lambdas = attributes["lambdas_"]
         D = np.shape(lambdas)[1] if n_features is None and np.ndim(lambdas) == 2 else n_features or 1

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hmmem.em import SHORT_RUN
+
 Callback = Callable[[int, float, Any], object]
 
 
@@ -25,21 +27,24 @@ def progress(verbose: object, n_iter: int, n_starts: int, callback: Callback | N
 
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
-    state = {"before": float("nan"), "start": -1, "began": time.perf_counter()}
+    began, runs, last = time.perf_counter(), 0, (0, float("nan"))
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("fit", total=n_iter, told="")
 
         def tell(iteration: int, objective: float, model: Any) -> object:
-            if iteration == 0:
-                state["start"] += 1
-                state["before"] = float("nan")
-            told = f"update {iteration}  objective {objective:.4f}  gain {objective - state['before']:.3g}"
+            nonlocal runs, last
+            runs += iteration == 0
+            told = f"update {iteration}  objective {objective:.4f}"
+            if iteration == last[0] + 1:  # the run before goes on, so that there is a gain
+                told += f"  gain {objective - last[1]:.3g}"
             if n_starts > 1:
-                told = f"start {int(state['start']) + 1}/{n_starts}  {told}"
-            state["before"] = objective
+                told = (
+                    f"start {runs}/{n_starts}  " if runs < n_starts or iteration <= SHORT_RUN else "best starts  "
+                ) + told
+            last = iteration, objective
             bar.update(task, completed=iteration, told=told)
             if not console.is_terminal:
-                console.print(f"{told}  {time.perf_counter() - state['began']:.2f} s", highlight=False)
+                console.print(f"{told}  {time.perf_counter() - began:.2f} s", highlight=False)
             return None if callback is None else callback(iteration, objective, model)
 
         yield tell

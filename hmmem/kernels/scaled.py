@@ -142,20 +142,21 @@ def forward(
 
 
 @kernel
-def backward(transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offsets, status, gamma):
+def backward(transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offsets, status, doubts, gamma):
     """Smooth m filtered sequences.
 
     In: what :func:`forward` wrote; transposed = transmat.T; ahead (K,), the next block's first ``likelihood`` row as
     this kernel leaves it, read if ``goes_on``.
     Out: gamma[t, k] = p(s_t = k | x); likelihood becomes ``onward``:
     alpha[t-1, i] * transmat[i, j] * onward[t, j] = p(s_t-1 = i, s_t = j | x); status, where the lifted entries turn out
-    to matter. Sequences that are UNSURE or IMPOSSIBLE get zeros. gamma must not be alpha.
+    to matter; doubts (m,), in and out, the share of lifted entries so far. Sequences that are UNSURE or IMPOSSIBLE get
+    zeros. gamma must not be alpha.
     """
     K = transposed.shape[0]
     message = np.empty(K)
     for s in range(offsets.size - 1):
         first, last = offsets[s], offsets[s + 1]
-        doubt = 0.0
+        doubt = doubts[s]
         if goes_on:
             for k in range(K):
                 message[k] = 0.0
@@ -199,6 +200,7 @@ def backward(transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offse
                     if w > 0.0:
                         for k in range(K):
                             message[k] += transposed[j, k] * w
+        doubts[s] = doubt
         if status[s] >= UNSURE:
             for t in range(first, last):
                 for k in range(K):
@@ -207,11 +209,12 @@ def backward(transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offse
 
 
 @kernel
-def lifted_share(message, continues, transmat, alpha, likelihood, sums, offsets, status):
+def lifted_share(message, continues, transmat, endprob, alpha, likelihood, sums, offsets, status):
     """The largest share of any prefix that passed through a lifted entry, for sequences with status LIFTED.
 
     A certificate for filtering, where no backward pass is at hand. ``message`` (K,), in and out, is that share of the
-    state before and after the block, by state, for a block that continues. Sequences above TOLERATED become UNSURE.
+    state before and after the block, by state, for a block that continues; endprob (0,): no end in this block.
+    Sequences above TOLERATED become UNSURE.
     """
     K = transmat.shape[0]
     share, moved = np.zeros(K), np.empty(K)
@@ -237,5 +240,12 @@ def lifted_share(message, continues, transmat, alpha, likelihood, sums, offsets,
             if total > TOLERATED:
                 status[s] = UNSURE
                 break
+        if endprob.size > 0 and status[s] != UNSURE:  # an end weighs the paths again
+            total, weight = 0.0, 0.0
+            for k in range(K):
+                total += share[k] * endprob[k]
+                weight += alpha[offsets[s + 1] - 1, k] * endprob[k]
+            if total > TOLERATED * weight:
+                status[s] = UNSURE
         for k in range(K):
             message[k] = share[k]

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from hmmem.plot.figure import plot_fit, require_plottable
+from hmmem.plot.shown import places
 
-__all__ = ["plot_fit", "require_plottable"]
+__all__ = ["places", "plot_fit", "require_plottable"]

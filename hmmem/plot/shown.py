@@ -11,7 +11,7 @@ import numpy as np
 
 from hmmem import inputs
 
-__all__ = ["MOST_BINS", "Shown", "show_data"]
+__all__ = ["MOST_BINS", "Shown", "places", "show_data"]
 
 #: Columns of a figure that can be told apart; more frames than these are drawn as bins.
 MOST_BINS = 1000
@@ -113,7 +113,7 @@ def show_data(estimator: Any, X: Any, lengths: Any, sequence_id: Any, index: Any
         if index.shape != (len(frames),):
             raise ValueError(f"index must have one entry per frame, {len(frames)}; got shape {index.shape}")
         if len(data) == 1:
-            at = _places(layout.gather(index))
+            at = places(layout.gather(index))
     return Shown(frames, data.offsets, np.asarray(path), gamma, at)
 
 
@@ -126,8 +126,8 @@ def _frames(X: Any) -> np.ndarray:
     return frames
 
 
-def _places(index: np.ndarray) -> np.ndarray:
-    """Times as numbers on an axis; they must increase, otherwise frames would cover each other."""
+def places(index: np.ndarray) -> np.ndarray:
+    """Return times as numbers on an axis; they must increase, otherwise frames would cover each other."""
     if index.dtype.kind == "M":
         from matplotlib.dates import date2num
 

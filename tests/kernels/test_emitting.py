@@ -1,0 +1,60 @@
+"""Kernels of the emission families against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
+
+from hmmem.kernels import emitting, sampling
+
+
+def test_diag_kernels_match_numpy() -> None:
+    rng = np.random.default_rng(0)
+    X, means, inverse_sd = rng.normal(size=(20, 3)), rng.normal(size=(3, 4)), rng.uniform(0.5, 2.0, (3, 4))
+    constant, gamma = rng.normal(size=4), rng.random((20, 4))
+    out = np.empty((20, 4))
+    emitting.diag_log_lik(X, means, inverse_sd, constant, out)
+    z = (X[:, :, None] - means) * inverse_sd
+    assert_allclose(out, constant - 0.5 * (z**2).sum(axis=1), rtol=1e-13)
+    first, second = np.ones((3, 4)), np.ones((3, 4))
+    emitting.diag_moments(X, means, gamma, first, second)
+    centred = X[:, :, None] - means
+    assert_allclose(first, 1.0 + np.einsum("tk,tdk->dk", gamma, centred), rtol=1e-12)
+    assert_allclose(second, 1.0 + np.einsum("tk,tdk->dk", gamma, centred**2), rtol=1e-12)
+
+
+def test_gather_and_scatter_are_transposes_and_skip_negative_codes() -> None:
+    rng = np.random.default_rng(1)
+    table, gamma = rng.normal(size=(5, 3)), rng.random((12, 3))
+    codes = rng.integers(-1, 5, (12, 2))
+    one_hot = (codes[:, :, None] == np.arange(5)).sum(axis=1)
+    out, counts = np.empty((12, 3)), np.zeros((5, 3))
+    emitting.gather(table, codes, out)
+    emitting.scatter(codes, gamma, counts)
+    assert_allclose(out, one_hot @ table, rtol=1e-13, atol=1e-13)
+    assert_allclose(counts, one_hot.T @ gamma, rtol=1e-13, atol=1e-13)
+
+
+def test_responsibilities_may_share_memory_and_zero_what_is_impossible() -> None:
+    rng = np.random.default_rng(2)
+    log_lik = rng.normal(size=(10, 3)) * 500
+    log_lik[4] = -np.inf
+    with np.errstate(divide="ignore"):
+        log_weights = np.log([0.2, 0.0, 0.8])
+    expected = logsumexp(log_lik + log_weights, axis=1)
+    gamma, log_c = log_lik.copy(), np.empty(10)
+    emitting.responsibilities(gamma, log_weights, gamma, log_c)
+    assert_allclose(log_c, expected, rtol=1e-14)
+    possible = np.arange(10) != 4
+    want = np.exp((log_lik + log_weights)[possible] - expected[possible, None])
+    assert_allclose(gamma[possible], want, rtol=1e-9, atol=1e-12)
+    assert_array_equal(gamma[4], 0.0)
+    assert log_c[4] == -np.inf
+
+
+def test_sample_path_inverts_the_cumulative_rows() -> None:
+    start, rows = np.array([0.3, 2.0]), np.array([[0.5, 2.0], [2.0, 2.0]])
+    uniforms, path = np.array([0.2, 0.4, 0.6, 0.9999999, 0.3, 0.0]), np.empty(6, dtype=np.int64)
+    sampling.sample_path(start, rows, uniforms, np.array([0, 4, 6]), path)
+    assert path.tolist() == [0, 0, 1, 0, 1, 0]
