@@ -150,6 +150,12 @@ class MarkovChain:
         return free
 
 
+#: Most states, and least transition probability, with which eight sequences go side by side: beyond, one after the
+#: other is faster (measured, see docs/benchmarks.md); below, a product could underflow in :mod:`hmmem.kernels.lanes`.
+LANE_STATES = 40
+LANE_PROBABILITY = 2.0**-60
+
+
 class ChainArrays:
     """A chain's parameters in every form that a kernel reads; (0,) stands for no end probabilities."""
 
@@ -158,7 +164,9 @@ class ChainArrays:
         self.endprob = np.empty(0) if chain.endprob is None else chain.endprob
         self.transposed = np.ascontiguousarray(self.transmat.T)
         positive = self.transmat[self.transmat > 0]
-        self.tiny = bool(positive.size and positive.min() < 2.0**-500)
+        least = positive.min() if positive.size else 1.0
+        self.tiny = bool(least < 2.0**-500)
+        self.fits_lanes = bool(len(self.startprob) <= LANE_STATES and least >= LANE_PROBABILITY)
         self.log_startprob, self.log_transmat = log(self.startprob), log(self.transmat)
         self.log_endprob = log(self.endprob)
         self.log_transposed = np.ascontiguousarray(self.log_transmat.T)

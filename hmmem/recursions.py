@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from hmmem.chain import ChainArrays
-from hmmem.kernels import decoding, logspace, scaled
+from hmmem.kernels import decoding, lanes, logspace, scaled
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
 from hmmem.probabilities import log
 
@@ -178,8 +178,45 @@ def rows_of(offsets: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.nda
     return np.flatnonzero(np.repeat(chosen, lengths)), inside
 
 
+#: Share of the lanes' frames that are not padding, from which lanes are faster than one sequence after the other.
+LEAST_FILL = 0.3
+
+
+def fill(offsets: np.ndarray) -> float:
+    """Return the share of frames that are not padding when eight sequences of like length go side by side."""
+    lengths = -np.sort(-np.diff(offsets))
+    return float(lengths.sum() / (8 * lengths[::8].sum()))
+
+
+def _smooth_lanes(
+    chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, weights: np.ndarray | None
+) -> Posterior:
+    m, K = len(offsets) - 1, log_lik.shape[1]
+    order = np.argsort(-np.diff(offsets), kind="stable")
+    gamma, counts = np.empty(log_lik.shape), np.zeros((K, K))
+    log_likelihood, status = np.empty(m), np.empty(m, np.int64)
+    shares = np.ones(m) if weights is None else weights
+    lanes.smooth(
+        chain.startprob, chain.transmat.reshape(-1), chain.transposed.reshape(-1), chain.endprob, log_lik, offsets,
+        shares, order, gamma, counts, log_likelihood, status,
+    )  # fmt: skip
+    counts *= chain.transmat
+    unsure = status == UNSURE
+    if unsure.any():
+        rows, inside = rows_of(offsets, unsure)
+        exact = LogSpace(chain)
+        again = exact.forward(log_lik[rows], inside, None, True)
+        rescued = exact.backward(again, log_lik[rows], inside, None, shares[unsure])
+        gamma[rows] = rescued.gamma
+        counts += rescued.counts
+        log_likelihood[unsure], status[unsure] = np.add.reduceat(again.log_c, inside[:-1]), again.status
+    return Posterior(log_likelihood, status, gamma, counts)
+
+
 def smooth_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, weights: np.ndarray | None) -> Posterior:
     """Return posteriors of whole sequences; ``weights`` (m,) multiply the counts alone."""
+    if chain.fits_lanes and fill(offsets) >= LEAST_FILL:
+        return _smooth_lanes(chain, log_lik, offsets, weights)
     space = ScaledSpace(chain)
     f = space.forward(log_lik, offsets, None, True)
     s = space.backward(f, log_lik, offsets, None, weights)

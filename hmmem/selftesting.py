@@ -33,6 +33,7 @@ def selftest() -> None:
     rng = np.random.default_rng(0)
     for name, check in (
         ("recursions", _recursions),
+        ("lanes", _lanes),
         ("log space", _log_space),
         ("decoding", _decoding),
         ("emissions", _emissions),
@@ -84,6 +85,20 @@ def _recursions(rng: np.random.Generator) -> None:
     log_likelihood, alpha = functions.forward(startprob, transmat, log_lik)
     _same(log_likelihood, np.log(total))
     _same(alpha * functions.backward(startprob, transmat, log_lik), gamma)
+
+
+def _lanes(rng: np.random.Generator) -> None:
+    """Eight sequences side by side, against one after the other."""
+    startprob, transmat, _ = _model(rng)
+    lengths = np.array([4, 1, 7, 3, 5, 2, 6, 4])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    log_lik = -5 * rng.random((int(offsets[-1]), 2))
+    chain = MarkovChain(startprob, transmat).arrays
+    found = recursions.smooth_block(chain, log_lik, offsets, None)
+    single = [functions.forward_backward(startprob, transmat, log_lik[a:b]) for a, b in itertools.pairwise(offsets)]
+    _same(found.log_likelihood, [one.log_likelihood for one in single])
+    _same(found.gamma, np.concatenate([one.gamma for one in single]))
+    _same(found.counts, sum(one.counts for one in single))
 
 
 def _log_space(rng: np.random.Generator) -> None:

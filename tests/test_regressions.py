@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import hmmem
-from hmmem.kernels import emitting, logspace, scaled
+from hmmem.kernels import emitting, lanes, logspace, scaled
 
 LEFT_RIGHT = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 1.0]])
 TYPES = ("spherical", "diag", "tied", "full")
@@ -323,7 +323,7 @@ def kernel_calls(monkeypatch, K, lengths, D=1):
     model.means_, model.covars_ = np.linspace(0, 4, K)[:, None] * np.ones(D), np.ones((K, D))
     with monkeypatch.context() as patch:
         monkeypatch = patch
-        for module in (scaled, logspace, emitting):
+        for module in (scaled, lanes, logspace, emitting):
             for name, value in list(vars(module).items()):
                 if hasattr(value, "py_func"):
                     counting(module, name)

@@ -123,10 +123,10 @@ class Diag(Covariance):
     @cached_property
     def _terms(self) -> tuple[np.ndarray, np.ndarray]:
         sd = self.sd()
-        return np.ascontiguousarray(1 / sd.T), -0.5 * self.n_features * LOG_2PI - np.log(sd).sum(axis=1)
+        return np.ascontiguousarray(1 / sd), -0.5 * self.n_features * LOG_2PI - np.log(sd).sum(axis=1)
 
     def log_lik(self, X: np.ndarray, means: np.ndarray, out: np.ndarray) -> None:
-        emitting.diag_log_lik(X, np.ascontiguousarray(means.T), *self._terms, out)
+        emitting.diag_log_lik(X, np.ascontiguousarray(means), *self._terms, out)
 
     @staticmethod
     def moments(X: np.ndarray, origin: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,6 @@
 """Densities and moments of the emission families, and responsibilities of mixtures.
 
-Parameters come transposed, (D, K) or (V, K), so that the inner loop runs over the states of one frame.
+Tables and origins come transposed, (D, K) or (V, K), so that the inner loop runs over the states of one frame.
 """
 
 from __future__ import annotations
@@ -8,22 +8,33 @@ from __future__ import annotations
 import numpy as np
 
 from hmmem.kernels.options import kernel
+from hmmem.kernels.simd import fma, load, splat, store
 
 
 @kernel
 def diag_log_lik(X, means, inverse_sd, constant, out):
-    """out[t, k] = constant[k] - sum_d ((X[t, d] - means[d, k]) inverse_sd[d, k])^2 / 2; X (n, D), means (D, K)."""
-    D, K = means.shape
-    for t in range(X.shape[0]):
+    """out[t, k] = constant[k] - sum_d ((X[t, d] - means[k, d]) inverse_sd[k, d])^2 / 2; X (n, D), means (K, D).
+
+    Eight frames at a time; the last ones are filled up with copies, so that a frame's bits do not depend on its place.
+    """
+    K, D = means.shape
+    n = X.shape[0]
+    x, value = np.empty(D * 8), np.empty(8)
+    half = splat(-0.5)
+    for t in range(0, n, 8):
+        rows = min(8, n - t)
+        for lane in range(8):
+            row = t + min(lane, rows - 1)
+            for d in range(D):
+                x[d * 8 + lane] = X[row, d]
         for k in range(K):
-            out[t, k] = 0.0
-        for d in range(D):
-            x = X[t, d]
-            for k in range(K):
-                z = (x - means[d, k]) * inverse_sd[d, k]
-                out[t, k] += z * z
-        for k in range(K):
-            out[t, k] = constant[k] - 0.5 * out[t, k]
+            total = splat(0.0)
+            for d in range(D):
+                z = (load(x, d * 8) - splat(means[k, d])) * splat(inverse_sd[k, d])
+                total = fma(z, z, total)
+            store(value, 0, fma(total, half, splat(constant[k])))
+            for lane in range(rows):
+                out[t + lane, k] = value[lane]
 
 
 @kernel

@@ -14,7 +14,7 @@ def test_diag_kernels_match_numpy() -> None:
     X, means, inverse_sd = rng.normal(size=(20, 3)), rng.normal(size=(3, 4)), rng.uniform(0.5, 2.0, (3, 4))
     constant, gamma = rng.normal(size=4), rng.random((20, 4))
     out = np.empty((20, 4))
-    emitting.diag_log_lik(X, means, inverse_sd, constant, out)
+    emitting.diag_log_lik(X, means.T.copy(), inverse_sd.T.copy(), constant, out)
     z = (X[:, :, None] - means) * inverse_sd
     assert_allclose(out, constant - 0.5 * (z**2).sum(axis=1), rtol=1e-13)
     first, second = np.ones((3, 4)), np.ones((3, 4))

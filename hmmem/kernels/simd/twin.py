@@ -1,0 +1,45 @@
+"""The operations of :mod:`hmmem.kernels.vector` on arrays of 8, for when the JIT is switched off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def splat(x):
+    """Repeat a number."""
+    return np.full(8, x, dtype=np.float64)
+
+
+def load(array, index):
+    """Take ``array[index:index + 8]``."""
+    return array[index : index + 8].copy()
+
+
+def store(array, index, value):
+    """Put eight numbers at ``array[index:index + 8]``."""
+    array[index : index + 8] = value
+
+
+def fma(a, b, c):
+    """Return a * b + c; two roundings, where the processor has one."""
+    return a * b + c
+
+
+def nearest(a):
+    """Round to the nearest integer, ties to even."""
+    return np.rint(a)
+
+
+def where(a, b, x, y):
+    """Take x where a < b, else y."""
+    return np.where(a < b, x, y)
+
+
+def any_less(a, b):
+    """Return whether a < b in any lane."""
+    return bool(np.any(a < b))
+
+
+def power_of_two(n):
+    """Return 2**n."""
+    return np.ldexp(1.0, n.astype(np.int64))
