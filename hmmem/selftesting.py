@@ -140,7 +140,7 @@ def _emissions(rng: np.random.Generator) -> None:
         _same(rows.log_lik(X)[:, 0], expected)
         _same(rows.maximise(rows.statistics(X, gamma)).means[0], (gamma * X).sum(axis=0) / gamma.sum())
     both, origins = np.column_stack([gamma, 1 - gamma]), np.stack([mean, mean + 1.0])
-    first, second = SHAPES["diag"].moments(X, origins, both)
+    first, second = SHAPES["diag"].moments(X, np.zeros(2), origins, both)
     z = X[:, None] - origins
     _same(first, np.einsum("tk,tkd->kd", both, z))
     _same(second, np.einsum("tk,tkd->kd", both, z**2))

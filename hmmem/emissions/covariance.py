@@ -23,6 +23,8 @@ POINT = 2.0**-104
 #: A correlation matrix with a squared pivot below this, per feature, is flat: rounding of its entries would move the
 #: objective by more than EM may let it fall.
 FLAT = 2.0**-36
+#: From this many means on, moments about one origin are faster as products of matrices (measured).
+PRODUCTS = 64
 #: A difference of moments is exact to about this share of the squared shift between origin and mean.
 CANCELLED = 1e-12
 
@@ -42,13 +44,18 @@ class Covariance(ABC):
         """Return the shape of ``values``."""
 
     @abstractmethod
-    def log_lik(self, X: np.ndarray, means: np.ndarray, out: np.ndarray) -> None:
-        """Write log N(x_t; mean_k, covariance_k) to out (N, R)."""
+    def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
+        """Write log N(x_t; centre + offsets_k, covariance_k) to out (N, R)."""
 
     @staticmethod
     @abstractmethod
-    def moments(X: np.ndarray, origin: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return sum gamma z (R, D) and the second moments that this shape needs; z = x - origin, (1, D) or (R, D)."""
+    def moments(
+        X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return sum gamma z (R, D) and the second moments that this shape needs, z = x - centre - origin.
+
+        origin: (R, D), or (1, D) for one that all rows share.
+        """
 
     @abstractmethod
     def maximise(
@@ -125,17 +132,21 @@ class Diag(Covariance):
         sd = self.sd()
         return np.ascontiguousarray(1 / sd), -0.5 * self.n_features * LOG_2PI - np.log(sd).sum(axis=1)
 
-    def log_lik(self, X: np.ndarray, means: np.ndarray, out: np.ndarray) -> None:
-        emitting.diag_log_lik(X, np.ascontiguousarray(means), *self._terms, out)
+    def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
+        emitting.diag_log_lik(X, centre, np.ascontiguousarray(offsets), *self._terms, out)
 
     @staticmethod
-    def moments(X: np.ndarray, origin: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if len(origin) == 1:
-            z = X - origin
+    def moments(
+        X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        R, D = gamma.shape[1], X.shape[1]
+        if len(origin) == 1 and R * D > PRODUCTS:
+            z = X - (centre + origin)
             return gamma.T @ z, gamma.T @ (z * z)
-        first, second = np.zeros(origin.T.shape), np.zeros(origin.T.shape)
-        emitting.diag_moments(X, np.ascontiguousarray(origin.T), gamma, first, second)
-        return first.T, second.T
+        first, second = np.empty((R, D)), np.empty((R, D))
+        origins = np.ascontiguousarray(np.broadcast_to(origin, (R, D)))
+        emitting.diag_moments(X, centre, origins, np.ascontiguousarray(gamma), first, second)
+        return first, second
 
     def maximise(
         self,
@@ -229,20 +240,24 @@ class Full(Covariance):
         factors, constants = self._factors
         return factors[k], constants[k]
 
-    def log_lik(self, X: np.ndarray, means: np.ndarray, out: np.ndarray) -> None:
+    def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
+        z = X - centre
         for k in range(self.n_rows):
             whiten, constant = self._row(k)
-            y = (X - means[k]) @ whiten
+            y = (z - offsets[k]) @ whiten
             out[:, k] = constant - 0.5 * np.einsum("ij,ij->i", y, y)
 
     @staticmethod
-    def moments(X: np.ndarray, origin: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def moments(
+        X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         R, D = gamma.shape[1], X.shape[1]
         first, second = np.empty((R, D)), np.empty((R, D, D))
-        z = X - origin[0]
+        centred = X - centre
+        z = centred - origin[0]
         for k in range(R):
             if len(origin) > 1:
-                z = X - origin[k]
+                z = centred - origin[k]
             weighted = z * gamma[:, k : k + 1]
             first[k] = gamma[:, k] @ z
             second[k] = weighted.T @ z
@@ -309,8 +324,10 @@ class Tied(Full):
         return super()._row(0)
 
     @staticmethod
-    def moments(X: np.ndarray, origin: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        first, second = Full.moments(X, origin, gamma)
+    def moments(
+        X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        first, second = Full.moments(X, centre, origin, gamma)
         return first, second.sum(axis=0)
 
     def maximise(

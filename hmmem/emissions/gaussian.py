@@ -104,13 +104,13 @@ class Gaussian:
         """Return log N(x_t; mean_k, covariance_k), (N, R) in nats; time N R D, or N R D^2 for full and tied."""
         out = np.empty((len(X), self.n_rows)) if out is None else out
         with np.errstate(over="ignore"):  # a square beyond 1e308 is a log density of -inf
-            self.covariance.log_lik(X - self.scale.centre, self.offsets, out)
+            self.covariance.log_lik(X, self.scale.centre, self.offsets, out)
         return out
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,), first (R, D) and second moments about an origin near each mean."""
         origin = self.scale.origin(self.offsets, self.covariance.sd())
-        first, second = self.covariance.moments(X - self.scale.centre, origin, gamma)
+        first, second = self.covariance.moments(X, self.scale.centre, origin, gamma)
         # the centre, too: statistics of models with different centres must not be added
         points = np.vstack([self.scale.centre, origin])
         return Statistics(points, weight=column_sums(gamma), first=first, second=second)

@@ -1,6 +1,6 @@
 """Densities and moments of the emission families, and responsibilities of mixtures.
 
-Tables and origins come transposed, (D, K) or (V, K), so that the inner loop runs over the states of one frame.
+Tables of symbols come transposed, (V, K), so that the inner loop runs over the states of one frame.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from hmmem.kernels.simd import fma, load, splat, store
 
 
 @kernel
-def diag_log_lik(X, means, inverse_sd, constant, out):
-    """out[t, k] = constant[k] - sum_d ((X[t, d] - means[k, d]) inverse_sd[k, d])^2 / 2; X (n, D), means (K, D).
+def diag_log_lik(X, centre, offsets, inverse_sd, constant, out):
+    """out[t, k] = constant[k] - sum_d z^2 / 2, z = ((X[t, d] - centre[d]) - offsets[k, d]) inverse_sd[k, d].
 
-    Eight frames at a time; the last ones are filled up with copies, so that a frame's bits do not depend on its place.
+    X (n, D); offsets, inverse_sd (K, D). Eight frames at a time; the last ones are filled up with copies, so that a
+    frame's bits do not depend on its place.
     """
-    K, D = means.shape
+    K, D = offsets.shape
     n = X.shape[0]
     x, value = np.empty(D * 8), np.empty(8)
     half = splat(-0.5)
@@ -26,11 +27,11 @@ def diag_log_lik(X, means, inverse_sd, constant, out):
         for lane in range(8):
             row = t + min(lane, rows - 1)
             for d in range(D):
-                x[d * 8 + lane] = X[row, d]
+                x[d * 8 + lane] = X[row, d] - centre[d]
         for k in range(K):
             total = splat(0.0)
             for d in range(D):
-                z = (load(x, d * 8) - splat(means[k, d])) * splat(inverse_sd[k, d])
+                z = (load(x, d * 8) - splat(offsets[k, d])) * splat(inverse_sd[k, d])
                 total = fma(z, z, total)
             store(value, 0, fma(total, half, splat(constant[k])))
             for lane in range(rows):
@@ -38,17 +39,35 @@ def diag_log_lik(X, means, inverse_sd, constant, out):
 
 
 @kernel
-def diag_moments(X, origin, gamma, first, second):
-    """Add sum_t gamma[t, k] z and sum_t gamma[t, k] z^2, z = X[t, d] - origin[d, k], to first and second (D, K)."""
-    D, K = origin.shape
-    for t in range(X.shape[0]):
-        for d in range(D):
-            x = X[t, d]
+def diag_moments(X, centre, origin, gamma, first, second):
+    """first, second (K, D) = sum_t gamma[t, k] z and gamma[t, k] z^2, z = (X[t, d] - centre[d]) - origin[k, d].
+
+    Each of eight lanes adds every eighth frame; the lanes are added at the end.
+    """
+    K, D = origin.shape
+    n = X.shape[0]
+    x, g, sums = np.empty(D * 8), np.empty(K * 8), np.zeros(K * D * 16)
+    for t in range(0, n, 8):
+        rows = min(8, n - t)
+        for lane in range(8):
+            row = t + min(lane, rows - 1)
+            for d in range(D):
+                x[d * 8 + lane] = X[row, d] - centre[d]
             for k in range(K):
-                z = x - origin[d, k]
-                weighted = gamma[t, k] * z
-                first[d, k] += weighted
-                second[d, k] += weighted * z
+                g[k * 8 + lane] = gamma[row, k] if lane < rows else 0.0
+        for k in range(K):
+            weight = load(g, k * 8)
+            for d in range(D):
+                z = load(x, d * 8) - splat(origin[k, d])
+                weighted, at = weight * z, (k * D + d) * 16
+                store(sums, at, load(sums, at) + weighted)
+                store(sums, at + 8, fma(weighted, z, load(sums, at + 8)))
+    for k in range(K):
+        for d in range(D):
+            first[k, d], second[k, d] = 0.0, 0.0
+            for lane in range(8):
+                first[k, d] += sums[(k * D + d) * 16 + lane]
+                second[k, d] += sums[(k * D + d) * 16 + 8 + lane]
 
 
 @kernel

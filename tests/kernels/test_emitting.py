@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 
 from hmmem.kernels import emitting, sampling
 
 
-def test_diag_kernels_match_numpy() -> None:
+@pytest.mark.parametrize("n", [1, 7, 8, 20])
+def test_diag_kernels_match_numpy(n: int) -> None:
     rng = np.random.default_rng(0)
-    X, means, inverse_sd = rng.normal(size=(20, 3)), rng.normal(size=(3, 4)), rng.uniform(0.5, 2.0, (3, 4))
-    constant, gamma = rng.normal(size=4), rng.random((20, 4))
-    out = np.empty((20, 4))
-    emitting.diag_log_lik(X, means.T.copy(), inverse_sd.T.copy(), constant, out)
-    z = (X[:, :, None] - means) * inverse_sd
-    assert_allclose(out, constant - 0.5 * (z**2).sum(axis=1), rtol=1e-13)
-    first, second = np.ones((3, 4)), np.ones((3, 4))
-    emitting.diag_moments(X, means, gamma, first, second)
-    centred = X[:, :, None] - means
-    assert_allclose(first, 1.0 + np.einsum("tk,tdk->dk", gamma, centred), rtol=1e-12)
-    assert_allclose(second, 1.0 + np.einsum("tk,tdk->dk", gamma, centred**2), rtol=1e-12)
+    X, centre = rng.normal(size=(n, 3)), rng.normal(size=3)
+    offsets, inverse_sd = rng.normal(size=(4, 3)), rng.uniform(0.5, 2.0, (4, 3))
+    constant, gamma = rng.normal(size=4), rng.random((n, 4))
+    out = np.empty((n, 4))
+    emitting.diag_log_lik(X, centre, offsets, inverse_sd, constant, out)
+    centred = (X - centre)[:, None] - offsets
+    assert_allclose(out, constant - 0.5 * ((centred * inverse_sd) ** 2).sum(axis=2), rtol=1e-13)
+    first, second = np.empty((4, 3)), np.empty((4, 3))
+    emitting.diag_moments(X, centre, offsets, gamma, first, second)
+    assert_allclose(first, np.einsum("tk,tkd->kd", gamma, centred), rtol=1e-12, atol=1e-13)
+    assert_allclose(second, np.einsum("tk,tkd->kd", gamma, centred**2), rtol=1e-12)
+
+
+def test_a_frame_has_the_same_density_bit_by_bit_wherever_it_stands() -> None:
+    rng = np.random.default_rng(1)
+    X, centre, offsets = rng.normal(size=(13, 2)), rng.normal(size=2), rng.normal(size=(3, 2))
+    inverse_sd, constant = rng.uniform(0.5, 2.0, (3, 2)), rng.normal(size=3)
+    whole, part = np.empty((13, 3)), np.empty((5, 3))
+    emitting.diag_log_lik(X, centre, offsets, inverse_sd, constant, whole)
+    emitting.diag_log_lik(X[6:11].copy(), centre, offsets, inverse_sd, constant, part)
+    assert part.tobytes() == whole[6:11].tobytes()
 
 
 def test_gather_and_scatter_are_transposes_and_skip_negative_codes() -> None:
