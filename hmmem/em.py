@@ -62,7 +62,7 @@ class Stopping:
     n_iter : int
         Largest number of updates.
     tol : float or None
-        Stop when an update gains no more than this per frame, in nats; None switches the rule off.
+        Stop when an update gains less than this per frame, in nats, or nothing; None switches the rule off.
     param_tol : float or None
         Stop when no parameter changes by more than this on the model's scale-free metric; None switches it off.
     max_time : float or None
@@ -117,7 +117,7 @@ class _Run(Generic[M]):
             self.history.append(objective)
             if self._told_to_stop(rules):
                 return
-            if rules.tol is not None and gain <= rules.tol * statistics.weight:
+            if rules.tol is not None and (gain < rules.tol * statistics.weight or gain <= 0):
                 self.stop_reason = "loglik"
                 return
             if rules.param_tol is not None and moved < rules.param_tol:
@@ -262,7 +262,7 @@ def fit_em(
         Largest number of updates. ``n_iter`` updates take ``n_iter + 1`` passes over the data, because the objective of
         the model that is returned is part of the history.
     tol : float or None
-        Stop when an update gains no more than this per frame, in nats; 0: when nothing is gained.
+        Stop when an update gains less than this per frame, in nats; 0: when nothing is gained.
     param_tol : float or None
         Stop when no parameter moves by more than this on the model's scale-free metric.
     max_time : float or None
