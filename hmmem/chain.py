@@ -163,6 +163,7 @@ class ChainArrays:
         self.startprob, self.transmat = chain.startprob, chain.transmat
         self.endprob = np.empty(0) if chain.endprob is None else chain.endprob
         self.transposed = np.ascontiguousarray(self.transmat.T)
+        self.padded, self.padded_transposed = _padded(self.transmat), _padded(self.transposed)
         positive = self.transmat[self.transmat > 0]
         least = positive.min() if positive.size else 1.0
         self.tiny = bool(least < 2.0**-500)
@@ -170,6 +171,11 @@ class ChainArrays:
         self.log_startprob, self.log_transmat = log(self.startprob), log(self.transmat)
         self.log_endprob = log(self.endprob)
         self.log_transposed = np.ascontiguousarray(self.log_transmat.T)
+
+
+def _padded(matrix: np.ndarray) -> np.ndarray:
+    """The rows of a matrix, filled up with zeros to a multiple of 8, flat."""
+    return np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % 8))).reshape(-1)
 
 
 def _cdf(rows: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ class ScaledSpace:
         start = NOTHING if message is None else message
         end = c.endprob if ends else NOTHING
         scaled.forward(
-            c.startprob, start, message is not None, c.transmat, end, c.tiny, log_lik, offsets,
+            c.startprob, start, message is not None, c.transmat, c.padded, end, c.tiny, log_lik, offsets,
             alpha, likelihood, peak, sums, end_c, status,
         )  # fmt: skip
         with np.errstate(invalid="ignore"):  # log 0 + -inf: impossible either way
@@ -86,7 +86,7 @@ class ScaledSpace:
         goes_on = ahead is not None
         edge = NOTHING if ahead is None else ahead
         scaled.backward(
-            c.transposed, c.endprob, edge, goes_on,
+            c.padded_transposed, c.endprob, edge, goes_on,
             f.alpha, f.likelihood, f.sums, offsets, f.status, f.doubt, gamma,
         )  # fmt: skip
         onward = f.likelihood

@@ -12,11 +12,15 @@ from __future__ import annotations
 import numpy as np
 
 from hmmem.kernels.options import kernel
+from hmmem.kernels.simd import fma, load, splat, store
 
 LIFT = 2.0**-500  # the smallest share of a frame that a possible state is given
 HEADROOM = 2.0**-460  # a frame's sum below this leaves too little room above LIFT
 TOLERATED = 1e-12  # largest relative error of a result that is not run again
 SMALLEST = 5e-324
+
+STREAMED = 128  # with more states than this the transition matrix is read in the order of its memory
+WIDE = 8  # from this many states on, products with the transition matrix take eight states at a time
 
 SURE, LIFTED, UNSURE, IMPOSSIBLE = 0, 1, 2, 3  # status of a sequence
 
@@ -38,11 +42,62 @@ def shift(log_lik, peak, shifted):
 
 
 @kernel
+def times(x, matrix, out):
+    """Out (W,) = x (K,) @ matrix (K, W), flat; W a multiple of 8, to which the columns are padded with zeros."""
+    K, W = x.size, out.size
+    j = 0
+    if W > STREAMED:
+        # the matrix is larger than the nearest cache: row by row, four at a time, in the order of its memory
+        for j in range(0, W, 8):
+            store(out, j, splat(0.0))
+        i = 0
+        while i + 4 <= K:
+            a0, a1, a2, a3 = splat(x[i]), splat(x[i + 1]), splat(x[i + 2]), splat(x[i + 3])
+            for j in range(0, W, 8):
+                at = i * W + j
+                x0 = fma(a0, load(matrix, at), load(out, j))
+                x1 = a1 * load(matrix, at + W)
+                x0 = fma(a2, load(matrix, at + 2 * W), x0)
+                x1 = fma(a3, load(matrix, at + 3 * W), x1)
+                store(out, j, x0 + x1)
+            i += 4
+        while i < K:
+            a0 = splat(x[i])
+            for j in range(0, W, 8):
+                store(out, j, fma(a0, load(matrix, i * W + j), load(out, j)))
+            i += 1
+        j = W
+    while j + 32 <= W:
+        x0, x1, x2, x3 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        for i in range(K):
+            a, at = splat(x[i]), i * W + j
+            x0 = fma(a, load(matrix, at), x0)
+            x1 = fma(a, load(matrix, at + 8), x1)
+            x2 = fma(a, load(matrix, at + 16), x2)
+            x3 = fma(a, load(matrix, at + 24), x3)
+        store(out, j, x0)
+        store(out, j + 8, x1)
+        store(out, j + 16, x2)
+        store(out, j + 24, x3)
+        j += 32
+    while j < W:
+        x0, x1 = splat(0.0), splat(0.0)
+        for i in range(0, K - 1, 2):
+            x0 = fma(splat(x[i]), load(matrix, i * W + j), x0)
+            x1 = fma(splat(x[i + 1]), load(matrix, (i + 1) * W + j), x1)
+        if K % 2 == 1:
+            x0 = fma(splat(x[K - 1]), load(matrix, (K - 1) * W + j), x0)
+        store(out, j, x0 + x1)
+        j += 8
+
+
+@kernel
 def forward(
     startprob,
     message,
     continues,
     transmat,
+    padded,
     endprob,
     tiny,
     log_lik,
@@ -56,16 +111,16 @@ def forward(
 ):
     """Filter m sequences.
 
-    In: startprob (K,); message (K,), read if ``continues``; transmat (K, K); endprob (K,) or (0,) for none; ``tiny``:
-    whether transmat holds positive entries below LIFT; log_lik (n, K); offsets (m + 1,); likelihood (n, K) =
-    exp(log_lik - peak) and peak (n,), as of :func:`shift`.
+    In: startprob (K,); message (K,), read if ``continues``; transmat (K, K); padded, the same as in :func:`times`;
+    endprob (K,) or (0,) for none; ``tiny``: whether transmat holds positive entries below LIFT; log_lik (n, K); offsets
+    (m + 1,); likelihood (n, K) = exp(log_lik - peak) and peak (n,), as of :func:`shift`.
     Out: alpha[t, k] = p(s_t = k | x_1..t); likelihood and peak, which change where the peak was not reachable, and 0
     for unreachable states; sums (n,), so that log p(x_t | x_1..t-1) = log(sums) + peak, with sums 0 from the first
     frame on that is impossible or left no headroom; end_c (m,), the logarithm of the probability to end there;
     status (m,).
     """
     K = transmat.shape[0]
-    predicted, before = np.empty(K), np.empty(K)
+    predicted, before = np.empty(padded.size // K), np.empty(K)
     for s in range(offsets.size - 1):
         first, last = offsets[s], offsets[s + 1]
         status[s] = SURE
@@ -78,11 +133,14 @@ def forward(
                 if t == first:
                     for j in range(K):
                         before[j] = message[j]
-                for j in range(K):
-                    predicted[j] = before[0] * transmat[0, j]
-                for i in range(1, K):
+                if K >= WIDE:
+                    times(before, padded, predicted)
+                else:
                     for j in range(K):
-                        predicted[j] += before[i] * transmat[i, j]
+                        predicted[j] = before[0] * transmat[0, j]
+                    for i in range(1, K):
+                        for j in range(K):
+                            predicted[j] += before[i] * transmat[i, j]
                 if tiny:
                     for j in range(K):
                         if predicted[j] == 0.0:
@@ -145,15 +203,17 @@ def forward(
 def backward(transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offsets, status, doubts, gamma):
     """Smooth m filtered sequences.
 
-    In: what :func:`forward` wrote; transposed = transmat.T; ahead (K,), the next block's first ``likelihood`` row as
+    In: what :func:`forward` wrote; transposed = transmat.T, padded and flat as in
+    :func:`times`; ahead (K,), the next block's first ``likelihood`` row as
     this kernel leaves it, read if ``goes_on``.
     Out: gamma[t, k] = p(s_t = k | x); likelihood becomes ``onward``:
     alpha[t-1, i] * transmat[i, j] * onward[t, j] = p(s_t-1 = i, s_t = j | x); status, where the lifted entries turn out
     to matter; doubts (m,), in and out, the share of lifted entries so far. Sequences that are UNSURE or IMPOSSIBLE get
     zeros. gamma must not be alpha.
     """
-    K = transposed.shape[0]
-    message = np.empty(K)
+    K = gamma.shape[1]
+    width = transposed.size // K
+    message = np.empty(width)
     for s in range(offsets.size - 1):
         first, last = offsets[s], offsets[s + 1]
         doubt = doubts[s]
@@ -162,7 +222,7 @@ def backward(transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offse
                 message[k] = 0.0
             for j in range(K):
                 for k in range(K):
-                    message[k] += transposed[j, k] * ahead[j]
+                    message[k] += transposed[j * width + k] * ahead[j]
         elif endprob.size > 0:
             for k in range(K):
                 message[k] = endprob[k]
@@ -193,13 +253,14 @@ def backward(transposed, endprob, ahead, goes_on, alpha, likelihood, sums, offse
                 gamma[t, k] *= inverse
                 likelihood[t, k] *= message[k] * scale
             if t > first:
-                for k in range(K):
-                    message[k] = 0.0
-                for j in range(K):
-                    w = likelihood[t, j]
-                    if w > 0.0:
+                if K >= WIDE:
+                    times(likelihood[t], transposed, message)
+                else:
+                    for k in range(K):
+                        message[k] = 0.0
+                    for j in range(K):
                         for k in range(K):
-                            message[k] += transposed[j, k] * w
+                            message[k] += transposed[j * width + k] * likelihood[t, j]
         doubts[s] = doubt
         if status[s] >= UNSURE:
             for t in range(first, last):
