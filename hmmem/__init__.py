@@ -51,6 +51,16 @@ _HOMES = {
     "ImpossibleSequenceError": "hmmem.exceptions",
 }
 
+_MODELS = "GaussianHMM, CategoricalHMM, PoissonHMM and GaussianMixture"
+#: Models of hmmlearn and scikit-learn that have no counterpart.
+_ELSEWHERE = {
+    "GMMHMM",
+    "MultinomialHMM",
+    "VariationalGaussianHMM",
+    "VariationalCategoricalHMM",
+    "BayesianGaussianMixture",
+}
+
 if TYPE_CHECKING:
     from hmmem.chain import MarkovChain as MarkovChain
     from hmmem.compat import from_hmmlearn as from_hmmlearn
@@ -96,7 +106,13 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        raise AttributeError(f"module 'hmmem' has no attribute {name!r}")
+        import difflib
+
+        near = difflib.get_close_matches(name, _HOMES, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        if name in _ELSEWHERE:
+            hint = f"; there is no such model yet, the models are {_MODELS}"
+        raise AttributeError(f"module 'hmmem' has no attribute {name!r}{hint}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 from hmmem.estimators.base import Estimator
 from hmmem.estimators.categorical_hmm import CategoricalHMM
@@ -45,6 +46,11 @@ def from_hmmlearn(model: Any) -> GaussianHMM | CategoricalHMM | PoissonHMM:
     [[1.0], [5.0]]
     """
     kind = type(model).__name__
+    parameters = {"GaussianHMM": "means_", "CategoricalHMM": "emissionprob_", "PoissonHMM": "lambdas_"}
+    if kind in parameters and isinstance(model, Estimator):
+        raise TypeError(f"this {kind} is hmmem's already")
+    if kind in parameters and not (hasattr(model, parameters[kind]) and hasattr(model, "transmat_")):
+        raise NotFittedError(f"this {kind} of hmmlearn is not fitted yet; fit it first")
     arguments: dict[str, Any] = {name: getattr(model, name) for name in SHARED if hasattr(model, name)}
     if isinstance(arguments.get("random_state"), np.random.RandomState):
         arguments["random_state"] = None
@@ -100,6 +106,10 @@ def from_sklearn(mixture: Any) -> GaussianMixture:
     """
     if type(mixture).__name__ != "GaussianMixture":
         raise TypeError(f"from_sklearn takes a GaussianMixture of scikit-learn; got {type(mixture).__name__}")
+    if isinstance(mixture, Estimator):
+        raise TypeError("this GaussianMixture is hmmem's already")
+    if not hasattr(mixture, "weights_"):
+        raise NotFittedError("this GaussianMixture of scikit-learn is not fitted yet; fit it first")
     estimator = GaussianMixture(
         mixture.n_components,
         covariance_type=mixture.covariance_type,

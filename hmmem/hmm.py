@@ -134,6 +134,15 @@ class HiddenMarkovModel:
         return rows
 
 
+def __getattr__(name: str) -> Any:
+    """``from hmmem import hmm`` serves scripts written for hmmlearn, which find ``hmm.GaussianHMM`` there."""
+    if name in {"GaussianHMM", "CategoricalHMM", "PoissonHMM"}:
+        import hmmem
+
+        return getattr(hmmem, name)
+    raise AttributeError(f"module 'hmmem.hmm' has no attribute {name!r}")
+
+
 def _collect(
     model: HiddenMarkovModel, block: Sequences, log_likelihood: float, first: np.ndarray, last: np.ndarray,
     counts: np.ndarray, emission: Statistics, weight: float, n_impossible: int,

@@ -25,14 +25,14 @@ class Restart(NamedTuple):
     polished: bool
 
 
-@dataclass
+@dataclass(repr=False)
 class FitReport:
     """The course of one fit.
 
     Attributes
     ----------
     history : list of float
-        ``history[i]`` is the objective (log-likelihood + log-prior, nats) after ``i`` updates; ``history[-1]`` belongs
+        ``history[i]`` is the objective (the log-likelihood, in nats) after ``i`` updates; ``history[-1]`` belongs
         to the model that is returned.
     stop_reason : str
         ``loglik`` (gain below ``tol`` per frame), ``params`` (largest change below ``param_tol``), ``max_iter``,
@@ -111,11 +111,19 @@ class FitReport:
         report.restarts = [Restart(*restart) for restart in report.restarts]
         return report
 
+    def __repr__(self) -> str:
+        return (
+            f"FitReport(objective={self.objective!r}, n_iter={self.n_iter}, stop_reason={self.stop_reason!r},"
+            f" notes={len(self.notes)}, restarts={len(self.restarts)})"
+        )
+
     def __str__(self) -> str:
         gain = self.history[-1] - self.history[-2] if self.n_iter else 0.0
+        updates = f"{self.n_iter} update{'' if self.n_iter == 1 else 's'}"
         lines = [
-            f"objective {self.objective:.6f} nats after {self.n_iter} updates ({self.objective / self.weight:.6f} per"
-            f" frame, last gain {gain:.3g}); stopped by {self.stop_reason}; {self.seconds:.3g} s",
+            f"objective {self.objective:.6f} nats after {updates} ({self.objective / self.weight:.6f} per frame, last"
+            f" gain {gain:.3g} in all); stopped by {self.stop_reason}"
+            + (f"; {self.seconds:.3g} s" if self.seconds else "")  # a file does not tell
         ]
         lines += [f"- {note.text}" for note in self.notes]
         if self.restarts:

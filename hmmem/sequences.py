@@ -54,7 +54,12 @@ class Sequences:
     @classmethod
     def from_lengths(cls, frames: np.ndarray, lengths: Any, dtype: Any = np.float64) -> Sequences:
         """Return sequences of the given lengths (n,), which add up to the number of frames."""
-        return cls(frames, np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))]), dtype=dtype)
+        offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))])
+        if offsets[-1] != len(frames) or np.any(np.diff(offsets) <= 0):
+            raise ValueError(
+                f"lengths must be positive and add up to the {len(frames)} frames; they add up to {offsets[-1]}"
+            )
+        return cls(frames, offsets, dtype=dtype)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

@@ -76,13 +76,18 @@ def test_every_room_has_a_layer():
     assert not unknown, f"give these a line in LAYERS, and a sentence on the architecture page: {sorted(unknown)}"
 
 
+def serves_hmmlearn(module: str, target: str) -> bool:
+    """``from hmmem import hmm`` finds the estimators there on request, as scripts written for hmmlearn expect."""
+    return (module, target) == ("hmmem.hmm", "hmmem")
+
+
 def test_imports_run_one_way():
     upward = [
         f"{where(module, line)}: {room(module)} imports {target}"
         for module in MODULES
         if room(module) in HEIGHT
         for line, target in imports_inside(module)
-        if HEIGHT.get(room(target), len(LAYERS)) > HEIGHT[room(module)]
+        if HEIGHT.get(room(target), len(LAYERS)) > HEIGHT[room(module)] and not serves_hmmlearn(module, target)
     ]
     assert not upward, "\n".join(["upward imports (hmmem itself is the top: import from the module)", *upward])
 

@@ -8,6 +8,7 @@ import sklearn.mixture
 from generators import random_gaussian, random_rows
 from hmmlearn import hmm
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 
 import hmmem
 from hmmem.compat import from_hmmlearn, from_sklearn
@@ -151,3 +152,38 @@ def test_from_sklearn_says_the_same(covariance_type):
 def test_from_sklearn_refuses_other_mixtures():
     with pytest.raises(TypeError, match="takes a GaussianMixture of scikit-learn; got BayesianGaussianMixture"):
         from_sklearn(sklearn.mixture.BayesianGaussianMixture())
+
+
+def test_from_hmmem_import_hmm_serves_hmmlearn_scripts():
+    from hmmem import hmm as ours
+
+    assert ours.GaussianHMM is hmmem.GaussianHMM
+    assert ours.PoissonHMM is hmmem.PoissonHMM
+    assert ours.CategoricalHMM is hmmem.CategoricalHMM
+    with pytest.raises(AttributeError, match=r"module 'hmmem.hmm' has no attribute 'GMMHMM'"):
+        _ = ours.GMMHMM
+
+
+def test_monitor_tells_the_course_of_the_fit_by_hmmlearns_names():
+    model = hmmem.GaussianHMM(2, n_iter=3, tol=None)
+    with pytest.raises(AttributeError, match="not fitted yet; monitor_ comes with fit"):
+        _ = model.monitor_
+    monitor = model.fit(np.random.default_rng(0).normal(size=(50, 1))).monitor_
+    assert (monitor.converged, monitor.iter, monitor.tol, monitor.n_iter) == (False, 3, None, 3)
+    assert monitor.history == model.fit_report_.history
+
+
+def test_models_that_are_hmmems_or_not_fitted_are_refused_by_name():
+    with pytest.raises(TypeError, match="this GaussianHMM is hmmem's already"):
+        hmmem.from_hmmlearn(hmmem.GaussianHMM())
+    with pytest.raises(TypeError, match="this GaussianMixture is hmmem's already"):
+        hmmem.from_sklearn(hmmem.GaussianMixture())
+    with pytest.raises(NotFittedError, match="this GaussianHMM of hmmlearn is not fitted yet"):
+        hmmem.from_hmmlearn(hmm.GaussianHMM())
+    with pytest.raises(NotFittedError, match="this GaussianMixture of scikit-learn is not fitted yet"):
+        hmmem.from_sklearn(sklearn.mixture.GaussianMixture())
+    for name in ("GMMHMM", "BayesianGaussianMixture"):
+        with pytest.raises(AttributeError, match="there is no such model yet"):
+            getattr(hmmem, name)
+    with pytest.raises(AttributeError, match="did you mean GaussianHMM"):
+        _ = hmmem.GausianHMM

@@ -164,7 +164,7 @@ def test_the_last_value_of_the_history_belonged_to_the_model_before(covariance_t
 
 def test_running_out_of_iterations_counted_as_convergence():
     X = blobs(np.random.default_rng(6))
-    with pytest.warns(hmmem.ConvergenceWarning, match="stopped by n_iter after 2 updates, the last gaining"):
+    with pytest.warns(hmmem.ConvergenceWarning, match="stopped by n_iter=2 before a stopping rule was met"):
         model = hmmem.GaussianHMM(3, n_iter=2, tol=1e-12, random_state=0).fit(X)
     assert model.converged_ is False
     assert model.fit_report_.stop_reason == "max_iter"

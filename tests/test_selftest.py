@@ -38,7 +38,7 @@ def flip(out: np.ndarray) -> None:
     ("module", "name", "output", "change", "told"),
     [
         (scaled, "shift", -1, scale_up, "recursions"),
-        (scaled, "forward", 9, scale_up, "recursions"),
+        (scaled, "forward", 10, scale_up, "recursions"),
         (scaled, "backward", -1, scale_up, "recursions"),
         (logspace, "forward", -2, scale_up, "log space"),
         (logspace, "backward", -1, scale_up, "log space"),

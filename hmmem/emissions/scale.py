@@ -39,6 +39,7 @@ class Scale:
     constant: tuple[int, ...] = ()
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")  # what is beyond double precision is refused at the end
     def of(cls, data: Sequences, floor: float) -> Scale:
         """Return the scale of the data, in one pass by blocks about a first guess of the centre."""
         origin = np.array(data[0][0], dtype=np.float64)
@@ -59,7 +60,14 @@ class Scale:
         # far from the first frame the difference cancels; a second pass is rarely needed and then worth it
         if np.any(spread < 1e-6 * mean**2):
             spread = _centred(data, origin + mean) / weight
-        constant = (low == high) | ~(spread > 0)
+        constant = low == high
+        lost = ~constant & ~((spread > 0) & np.isfinite(spread))
+        if lost.any():
+            d = int(np.argmax(lost))
+            raise ValueError(
+                f"the variance of feature {d} of X is beyond double precision: X runs from {low[d]:g} to {high[d]:g};"
+                " rescale X"
+            )
         variances = np.where(constant, 1.0, spread)
         grid = 2.0 ** np.floor(np.log2(variances) / 2)
         centre = np.where(constant, low, np.round((origin + mean) / grid) * grid)

@@ -40,6 +40,8 @@ _PRIORS = (
     " lambdas_prior lambdas_weight"
 )
 REPLACED |= {
+    "n_states": "n_components is the number of states",
+    "init": "init_params names the kind of start",
     "max_iter": "n_iter is the largest number of updates",
     "n_iter": "max_iter is the largest number of updates",
     "verbose_interval": "leave it out: verbose=True shows every update",
@@ -76,12 +78,13 @@ class Estimator(BaseEstimator):
     def _check_frames(self, X: Any, reset: bool) -> np.ndarray:
         """Check X (N, D) of numbers; what is float64 already is not copied. ``reset``: X says what the features are."""
         X = _plain_numbers(X)
+        _refuse_flat(X)
         reset = reset or not hasattr(self, "n_features_in_")
         try:
             X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32], ensure_all_finite=False)
         except ValueError as error:
             if "could not convert" in str(error):
-                raise ValueError(f"X must hold numbers; {error}") from None
+                raise ValueError(f"X must hold numbers; {_where_text(X) or error}") from None
             raise
         for start in range(0, len(X), BLOCK_SIZE):
             piece = X[start : start + BLOCK_SIZE]
@@ -150,10 +153,10 @@ class Estimator(BaseEstimator):
             )
         if report.stop_reason in {"max_iter", "time"} and (self.tol is not None or self.param_tol is not None):
             limit = n_iter_name if report.stop_reason == "max_iter" else "max_time"
-            gain = (report.history[-1] - report.history[-2]) / report.weight if report.n_iter else np.nan
+            # no figures of this fit: in a loop over fits Python then shows the same warning once
             warnings.warn(
-                f"stopped by {limit} after {report.n_iter} updates, the last gaining {gain:.3g} nats per frame;"
-                f" increase {limit}, or loosen tol ({self.tol})",
+                f"stopped by {limit}={getattr(self, limit)} before a stopping rule was met (tol={self.tol},"
+                f" param_tol={self.param_tol}); increase {limit}, or loosen the rule; fit_report_ tells more",
                 ConvergenceWarning,
                 level,
             )
@@ -242,6 +245,11 @@ class Estimator(BaseEstimator):
             if name == "callback" or (name == "random_state" and not isinstance(value, (int, np.integer, type(None)))):
                 value = None
             self._store(f"params.{name}", value, meta["params"], arrays, name)
+        missing = [name for name in self._parameters if not hasattr(self, name)]
+        if missing and len(missing) < len(self._parameters):
+            raise NotFittedError(
+                f"this {type(self).__name__} is set in part; set {', '.join(missing)} before it is saved"
+            )
         if hasattr(self, "fit_report_"):
             meta["report"] = self.fit_report_.to_json()
         known = getattr(self, "_model", None)
@@ -327,6 +335,34 @@ def same(a: Any, b: Any) -> bool:
     if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
         return a is b
     return a is b or (a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all()))
+
+
+def _refuse_flat(X: Any) -> None:
+    """Raise an error for what has no two dimensions, with the mend for a series."""
+    if X is None or type(X) is dict or hasattr(X, "__next__"):
+        raise ValueError(f"X must be an array of shape (frames, features); got {type(X).__name__}")
+    shape = np.shape(X) if isinstance(X, (list, tuple)) and not any(hasattr(x, "__len__") for x in X) else None
+    shape = getattr(X, "shape", shape)
+    if shape is not None and len(shape) == 1:
+        if shape[0] == 0:
+            raise ValueError("X holds no frames: found array with 0 sample(s); at least one frame is needed")
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: X has shape {tuple(shape)}. Reshape your data: a series of one"
+            " feature is X.reshape(-1, 1), one row per frame"
+        )
+
+
+def _where_text(X: Any) -> str:
+    """Name the first column of a table that holds text."""
+    if not hasattr(X, "columns"):
+        return ""
+    for name in X.columns:
+        try:
+            np.asarray(X[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            kind = X[name].dtype
+            return f"column {name!r} holds {kind}; drop it, or pass sequence_id={name!r} if it names the sequences"
+    return ""
 
 
 def _plain_numbers(X: Any) -> Any:

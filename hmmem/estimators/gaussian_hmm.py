@@ -238,5 +238,7 @@ def constant_notes(scale: Scale) -> list[Note]:
         return []
     named = ", ".join(map(str, scale.constant))
     text = f"feature {named} does not vary over the training data; its variance floor is in units of 1"
+    if len(scale.constant) > 1:
+        text = f"features {named} do not vary over the training data; their variance floors are in units of 1"
     warnings.warn(text, ConstantFeatureWarning, stacklevel=4)
     return [Note("constant", text)]

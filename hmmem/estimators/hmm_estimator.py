@@ -8,7 +8,7 @@ import re
 import warnings
 from abc import abstractmethod
 from dataclasses import replace
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -26,6 +26,16 @@ from hmmem.training import ViterbiTraining
 STARTS = ("kmeans", "random", "data", "segments")
 #: Letters of the chain's parameters.
 CHAIN = {"s": "startprob_", "t": "transmat_"}
+
+
+class Monitor(NamedTuple):
+    """The course of a fit under the names of hmmlearn."""
+
+    converged: bool
+    iter: int
+    history: list[float]
+    tol: float | None
+    n_iter: int
 
 
 class HMMEstimator(Estimator):
@@ -53,6 +63,14 @@ class HMMEstimator(Estimator):
     @abstractmethod
     def _seeded(self, target: Any, points: np.ndarray) -> Any:
         """Return an emission whose states sit at the points (K, D)."""
+
+    @property
+    def monitor_(self) -> Monitor:
+        """What hmmlearn calls so: ``converged, iter, history, tol, n_iter``; :attr:`fit_report_` tells more."""
+        if not hasattr(self, "fit_report_"):
+            raise AttributeError(f"this {type(self).__name__} instance is not fitted yet; monitor_ comes with fit")
+        report = self.fit_report_
+        return Monitor(report.converged, report.n_iter, report.history, self.tol, self.n_iter)
 
     # --- fit --------------------------------------------------------------------------------------------------------
 
