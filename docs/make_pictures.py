@@ -10,11 +10,21 @@ FOLDER = Path(__file__).parent / "_static"
 
 
 def main() -> None:
-    """Fit two models as docs/getting-started.md does, and draw them."""
+    """Fit models as README.md and docs/getting-started.md do, and draw them."""
     FOLDER.mkdir(exist_ok=True)
     quakes = hmmem.load_dataset("earthquakes")
-    chain = hmmem.PoissonHMM(2, tol=1e-10, random_state=1).fit(quakes.X)
-    hmmem.plot_fit(chain, quakes.X, names=["earthquakes per year"], index=quakes.index, path=FOLDER / "earthquakes.png")
+    for picture, chain in (
+        ("earthquakes3.png", hmmem.PoissonHMM(3, n_init=9, random_state=0)),  # README.md
+        ("earthquakes.png", hmmem.PoissonHMM(2, tol=1e-10, random_state=1)),
+    ):
+        hmmem.plot_fit(
+            chain.fit(quakes.X),
+            quakes.X,
+            names=["earthquakes per year"],
+            index=quakes.index,
+            index_name="year",
+            path=FOLDER / picture,
+        )
     geyser = hmmem.load_dataset("old_faithful")
     mixture = hmmem.GaussianMixture(2, random_state=0).fit(geyser.X)
     names = ["eruption, minutes", "wait, minutes"]

@@ -83,16 +83,27 @@ class Stopping:
 class _Run(Generic[M]):
     """One trajectory of EM: a model, its statistics, and the objective of all models so far."""
 
-    model: M
-    statistics: Statistics
-    history: list[float]
+    #: The last whole update, put in place by one assignment, so that Ctrl-C meets no half of it.
+    whole: tuple[M, Statistics, list[float]]
     stop_reason: str = ""
     fall: float = 0.0
 
     @classmethod
     def start(cls, model: M, data: Any, map: Map) -> _Run[M]:
         statistics = model.expect(data, map)
-        return cls(model, statistics, [_objective(model, statistics)])
+        return cls((model, statistics, [_objective(model, statistics)]))
+
+    @property
+    def model(self) -> M:
+        return self.whole[0]
+
+    @property
+    def statistics(self) -> Statistics:
+        return self.whole[1]
+
+    @property
+    def history(self) -> list[float]:
+        return self.whole[2]
 
     def advance(self, data: Any, limit: int, rules: Stopping, deadline: float, map: Map) -> None:
         """Update until a rule stops the run or ``limit`` updates are done (stop_reason stays empty)."""
@@ -113,8 +124,7 @@ class _Run(Generic[M]):
             gain = objective - self.history[-1]
             if gain < -ROUNDING * max(abs(objective), statistics.weight):
                 self.fall = max(self.fall, -gain)
-            self.model, self.statistics = model, statistics
-            self.history.append(objective)
+            self.whole = model, statistics, [*self.history, objective]
             if self._told_to_stop(rules):
                 return
             if rules.tol is not None and (gain < rules.tol * statistics.weight or gain <= 0):

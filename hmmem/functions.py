@@ -13,6 +13,9 @@ from hmmem.parameters import check_array, check_probabilities
 from hmmem.probabilities import stationary
 from hmmem.sequences import BLOCK_SIZE
 
+#: Log-likelihoods beyond this could not be added up over frames.
+LARGEST = 1e300
+
 
 class ForwardBackward(NamedTuple):
     """Result of :func:`forward_backward`.
@@ -41,10 +44,13 @@ def _checked(startprob: Any, transmat: Any, log_lik: Any, endprob: Any) -> tuple
         raise ValueError(f"log_lik must have shape (T, K), at least one frame and one state; got {log_lik.shape}")
     for start in range(0, len(log_lik), BLOCK_SIZE):
         piece = log_lik[start : start + BLOCK_SIZE]
-        wrong = np.isnan(piece) | (piece == np.inf)
+        wrong = np.isnan(piece) | ((np.abs(piece) > LARGEST) & (piece != -np.inf))
         if wrong.any():
             t, k = np.argwhere(wrong)[0]
-            raise ValueError(f"log_lik must be below infinity and not nan; log_lik[{start + t}, {k}] is {piece[t, k]}")
+            raise ValueError(
+                f"log_lik must be -inf or a number between -{LARGEST:g} and {LARGEST:g}; log_lik[{start + t}, {k}] is"
+                f" {piece[t, k]}"
+            )
     K = log_lik.shape[1]
     startprob = check_probabilities("startprob", startprob, (K,))
     total: Any = 1.0

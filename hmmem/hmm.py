@@ -89,7 +89,7 @@ class HiddenMarkovModel:
 
     def score_sequences(self, data: Sequences, map: Map = map) -> np.ndarray:
         """Return log p(x) of each sequence, (n,) in nats; -inf for an impossible one."""
-        return self._over(data, _score_block, map)[0]
+        return self._over(data, _score_sequences_block, map)[0]
 
     def score_frames(self, data: Sequences, map: Map = map) -> np.ndarray:
         """Return log p(x_t | x_1..t-1), (N,) in nats; -inf from the first impossible frame of a sequence on."""
@@ -216,6 +216,10 @@ def _score_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray
 
     log_likelihood, _ = recursions.filter_strip(model.chain.arrays, pieces, model.log_lik, visit)
     return np.array([log_likelihood]), np.concatenate(frames)
+
+
+def _score_sequences_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray]:
+    return (_score_block(model, block)[0],)
 
 
 def _filter_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray]:

@@ -83,6 +83,7 @@ def read(X: Any, lengths: Any, sequence_id: Any, check: Check) -> tuple[Sequence
         raise ValueError("lengths and sequence_id both cut X into sequences; pass one of them")
     if isinstance(X, Sequences):
         _no_cut("Sequences", lengths, sequence_id)
+        _check_sequences(X)
         frames = check(X.frames)
         return Sequences(frames, X.offsets, X.per_frame, X.per_sequence), Layout("list", X.offsets)
     if _is_list_of_sequences(X):
@@ -113,9 +114,12 @@ def check_lengths(lengths: Any, n_frames: int | None = None, steps: int | None =
     if np.any(array <= 0):
         i = int(np.argmax(array <= 0))
         raise ValueError(f"lengths must be positive; sequence {i} has {array[i]} frames; leave empty sequences out")
+    total = sum(array.tolist())  # Python's integers: a sum in 64 bits could wrap around to the right one
+    if n_frames is not None and total != n_frames and steps is None:
+        raise ValueError(f"lengths must add up to the frames of X; they add up to {total:.0f} and X has {n_frames}")
+    if total > 2**53:
+        raise ValueError(f"lengths must add up to less than 2^53 frames; they add up to {total:.6g}")
     array = array.astype(np.int64)
-    if n_frames is not None and int(array.sum()) != n_frames:
-        raise ValueError(f"lengths must add up to the frames of X; they add up to {array.sum()} and X has {n_frames}")
     if steps is not None and array.max() > steps:
         raise ValueError(
             f"lengths must be at most {steps}, the second dimension of X; sequence {array.argmax()} has {array.max()}"
@@ -139,12 +143,28 @@ def positional_lengths(X: Any, y: Any) -> np.ndarray | None:
         return None
     if array.ndim != 1 or array.dtype.kind not in "iu" or not 0 < len(array) < n_frames or array.min() <= 0:
         return None
-    if int(array.sum()) != n_frames:
+    if sum(array.tolist()) != n_frames:
         raise ValueError(
             f"y has {len(array)} integers and X {n_frames} rows; as lengths, which hmmlearn takes in this place, they"
-            f" add up to {array.sum()}. Pass lengths= that add up to the rows of X"
+            f" add up to {sum(array.tolist())}. Pass lengths= that add up to the rows of X"
         )
     return array
+
+
+def _check_sequences(X: Sequences) -> None:
+    """Check what a user put together by hand."""
+    offsets = np.asarray(X.offsets)
+    fine = offsets.ndim == 1 and len(offsets) > 1 and offsets.dtype.kind in "iu"
+    if not (fine and offsets[0] == 0 and offsets[-1] == len(X.frames) and np.all(offsets[1:] > offsets[:-1])):
+        raise ValueError(
+            f"the offsets of Sequences must run from 0 to the number of frames, {len(X.frames)}, and increase; got"
+            f" {_short(X.offsets)}"
+        )
+    weights = np.asarray(X.weights)
+    if weights.shape != (len(X),) or not np.all(np.isfinite(weights) & (weights >= 0)):
+        raise ValueError(
+            f"the weights of Sequences must be {len(X)} finite numbers of at least 0; got {_short(weights)}"
+        )
 
 
 def _is_whole(array: np.ndarray) -> bool:

@@ -82,8 +82,8 @@ class _BlasGuard:
 
     def enter(self) -> None:
         with self.lock:
-            self.users += 1
-            if self.users > 1:
+            if self.users > 0:
+                self.users += 1
                 return
             if self.controller is None:
                 import scipy.linalg  # noqa: F401  its BLAS must be loaded to be found by the controller
@@ -91,6 +91,7 @@ class _BlasGuard:
 
                 self.controller = ThreadpoolController()
             self.limiter = self.controller.limit(limits=1, user_api="blas")
+            self.users = 1  # last: an interrupt before leaves the guard as it was
 
     def leave(self) -> None:
         with self.lock:

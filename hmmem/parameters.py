@@ -9,16 +9,20 @@ from typing import Any
 
 import numpy as np
 
+#: More than this no computer can count or hold.
+LARGEST = 2**48
 #: How far the sum of a row of probabilities may be from 1.
 SUM_TOLERANCE = 1e-8
 
 
-def check_count(name: str, value: Any, least: int = 1) -> int:
-    """Return an integer argument of at least ``least``."""
+def check_count(name: str, value: Any, least: int = 1, most: int = LARGEST) -> int:
+    """Return an integer argument from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer of at least {least}; got {value!r} of type {type(value).__name__}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}; got {value}")
+    if int(value) > most:
+        raise ValueError(f"{name} must be at most {most}; got a number of {int(value).bit_length()} bits")
     return int(value)
 
 
@@ -29,7 +33,11 @@ def check_number(name: str, value: Any, least: float = 0.0, optional: bool = Fal
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         what = " or None" if optional else ""
         raise TypeError(f"{name} must be a number{what}; got {value!r} of type {type(value).__name__}")
-    if not math.isfinite(value) or value < least:
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        finite = False
+    if not finite or value < least:
         raise ValueError(f"{name} must be a finite number of at least {least:g}; got {value}")
     return float(value)
 
@@ -51,8 +59,10 @@ def check_letters(name: str, value: Any, letters: str) -> str:
 def check_array(name: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Return a finite float64 array of exactly this shape; a copy."""
     try:
+        if np.iscomplexobj(value):
+            raise TypeError
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} must be an array of numbers of shape {shape}; got {value!r}") from None
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
@@ -140,5 +150,5 @@ def generator(random_state: Any) -> np.random.Generator:
         # a RandomState cannot spawn children, so the draws of a copy seed a generator that can
         return np.random.default_rng(copy.deepcopy(random_state).randint(2**32, size=4, dtype=np.uint64))
     if random_state is not None:
-        random_state = check_count("random_state", random_state, 0)
+        random_state = check_count("random_state", random_state, 0, 2**256)
     return np.random.default_rng(random_state)

@@ -23,7 +23,6 @@ from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
 from hmmem.probabilities import log
 
 NOTHING = np.empty(0)
-NO_ROWS = np.empty((0, 0))
 
 
 @dataclass
@@ -117,24 +116,20 @@ class LogSpace:
         self.chain = chain
 
     def forward(self, log_lik: np.ndarray, offsets: np.ndarray, message: np.ndarray | None, ends: bool) -> Filtered:
-        """Filter; alpha is in logarithms."""
-        c, (n, K) = self.chain, log_lik.shape
-        f = Filtered(np.empty((n, K)), np.empty(n), np.empty(len(offsets) - 1, np.int64), NO_ROWS, NOTHING, NOTHING)
+        """Filter; alpha is in logarithms, likelihood holds the peaks."""
+        c, (n, K), m = self.chain, log_lik.shape, len(offsets) - 1
+        alpha, peaks, sums = np.empty((n, K)), np.empty(n), np.empty(n)
+        end_c, status = np.empty(m), np.empty(m, np.int64)
         start = NOTHING if message is None else message
         end = c.log_endprob if ends else NOTHING
         logspace.forward(
-            c.log_startprob,
-            start,
-            message is not None,
-            c.log_transmat,
-            end,
-            log_lik,
-            offsets,
-            f.alpha,
-            f.log_c,
-            f.status,
-        )
-        return f
+            c.log_startprob, start, message is not None, c.log_transmat, end, log_lik, offsets,
+            alpha, peaks, sums, end_c, status,
+        )  # fmt: skip
+        log_c = peaks + sums
+        if end.size:
+            log_c[offsets[1:] - 1] += end_c
+        return Filtered(alpha, log_c, status, peaks, sums, NOTHING)
 
     def backward(
         self,
@@ -151,8 +146,8 @@ class LogSpace:
         goes_on = ahead is not None
         weights = np.ones(len(offsets) - 1) if weights is None else weights
         logspace.backward(
-            c.log_transmat, c.log_endprob, ahead if goes_on else NOTHING, goes_on,
-            f.alpha, log_lik, f.log_c, offsets, weights, f.status, gamma, log_beta, onward, counts,
+            c.log_transmat, c.log_endprob, NOTHING if ahead is None else ahead, goes_on,
+            f.alpha, log_lik, f.likelihood, f.sums, offsets, weights, f.status, gamma, log_beta, onward, counts,
         )  # fmt: skip
         return Smoothed(gamma, counts, onward)
 

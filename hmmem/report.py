@@ -109,6 +109,7 @@ class FitReport:
             raise ValueError("the report must hold numbers in its history")
         report.notes = [Note(*note) for note in report.notes]
         report.restarts = [Restart(*restart) for restart in report.restarts]
+        str(report)  # what cannot be shown is refused here, not when somebody looks
         return report
 
     def __repr__(self) -> str:

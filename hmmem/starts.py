@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +19,10 @@ SAMPLE = 20_000
 #: Updates of the mixture that refines seeds.
 REFINEMENT = 20
 
+#: The states (N,) of a piece's frames.
 Labels = Callable[[Sequences], np.ndarray]
+#: Labels for one pass over the data, from its first piece to its last.
+Segmentation = Callable[[], Labels]
 
 
 def in_order(points: np.ndarray) -> np.ndarray:
@@ -53,11 +54,8 @@ def seeds(X: np.ndarray, K: int, rng: np.random.Generator) -> np.ndarray:
     if len(X) < K:
         return distinct_frames(X, K, rng)
     sd = X.std(axis=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fewer distinct frames than seeds is an ordinary case here
-        _, rows = kmeans_plusplus(
-            (X - X.mean(axis=0)) / np.where(sd > 0, sd, 1.0), K, random_state=int(rng.integers(2**31))
-        )
+    units = (X - X.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
+    _, rows = kmeans_plusplus(units, K, random_state=int(rng.integers(2**31)))
     return in_order(X[rows])
 
 
@@ -83,28 +81,57 @@ def of_labels(target: Emission, data: Sequences, labels: Labels) -> Any:
             part = target.statistics(piece.X, gamma)
             total = part if total is None else total + part
     assert total is not None
-    return target.maximise(total)
+    try:
+        return target.maximise(total)
+    except SingularModelError:  # a segment without extent and no floor: EM shall meet it, not the start
+        return target
 
 
-def segments(data: Sequences, K: int) -> np.ndarray:
-    """Return states (N,) that cut each sequence evenly over 0 .. K - 1, in order; short sequences skip some."""
-    lengths = data.lengths
-    position = np.arange(data.n_frames) - np.repeat(data.offsets[:-1] - data.offsets[0], lengths)
-    return (2 * position + 1) * K // (2 * np.repeat(lengths, lengths))
+def occupancy(data: Sequences, K: int, labels: Labels) -> np.ndarray:
+    """Return the number of frames in each state of a segmentation, (K,)."""
+    pieces = (piece for block in data.blocks(K) for piece in block.pieces(K))
+    return np.sum([np.bincount(labels(piece), minlength=K) for piece in pieces], axis=0)
+
+
+def segments(data: Sequences, K: int) -> Segmentation:
+    """Return the segmentation that cuts each sequence evenly over 0 .. K - 1, in order; short sequences skip some."""
+    offsets = data.offsets - data.offsets[0]
+
+    def states(start: int, stop: int) -> np.ndarray:
+        frames = np.arange(start, stop)
+        sequence = np.searchsorted(offsets, frames, side="right") - 1
+        length = offsets[sequence + 1] - offsets[sequence]
+        return (2 * (frames - offsets[sequence]) + 1) * K // (2 * length)
+
+    return lambda: _pass(states)
+
+
+def given(labels: np.ndarray) -> Segmentation:
+    """Return the segmentation of an array of states (N,)."""
+    return lambda: _pass(lambda start, stop: labels[start:stop])
+
+
+def _pass(states: Callable[[int, int], np.ndarray]) -> Labels:
+    """Labels for pieces that come in the order of the data, once."""
+    position = 0
+
+    def labels(piece: Sequences) -> np.ndarray:
+        nonlocal position
+        position += piece.n_frames
+        return states(position - piece.n_frames, position)
+
+    return labels
 
 
 def chain(data: Sequences, K: int, labels: Labels) -> MarkovChain:
     """Return the chain with probabilities in proportion to the counts of a segmentation plus one."""
     start, trans = np.ones(K), np.ones((K, K))
     for block in data.blocks(K):
-        before, remaining = -1, iter(block.offsets[:-1].tolist())
-        edge, position = next(remaining), 0
+        before, position = -1, 0
         for piece in block.pieces(K):
             states = labels(piece)
-            firsts = []
-            while position <= edge < position + len(states):
-                firsts.append(edge - position)
-                edge = next(remaining, math.inf)
+            inside = np.searchsorted(block.offsets[:-1], [position, position + len(states)])
+            firsts = block.offsets[inside[0] : inside[1]] - position
             inner = np.ones(len(states), dtype=bool)
             inner[firsts] = False
             previous = np.concatenate([[before], states[:-1]])

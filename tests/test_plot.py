@@ -314,11 +314,64 @@ def test_require_plottable_names_what_to_install(monkeypatch):
         require_plottable(None)
 
 
+def test_plot_fit_names_the_axis_of_time(quakes):
+    import pandas as pd
+
+    data, model = quakes
+
+    def label(**arguments):
+        return by_ylabel(plot_fit(model, data.X, **arguments), "posterior").get_xlabel()
+
+    assert label() == "frame"
+    assert label(index=data.index) == "time"
+    assert label(index=data.index, index_name="year") == "year"
+    assert label(index=pd.Series(data.index, name="year")) == "year"
+    assert label(index_name="year") == "frame"  # there is no time that the name could belong to
+
+
+def test_plot_fit_shows_whole_ellipses():
+    data = hmmem.load_dataset("old_faithful")
+    axes = plot_fit(hmmem.GaussianMixture(2, random_state=0).fit(data.X), data.X).axes[0]
+    low, high = np.array([axes.get_xlim(), axes.get_ylim()]).T
+    for line in axes.lines:
+        points = np.array(line.get_data()).T
+        assert (points > low).all()
+        assert (points < high).all()
+    wide = hmmem.GaussianMixture(1)
+    wide.weights_, wide.means_ = np.ones(1), np.zeros((1, 2))
+    wide.covariances_ = np.array([np.diag([1e6, 1e-2])])
+    axes = plot_fit(wide, np.array([[-1.0, 0.0], [1.0, 0.1], [0.0, -0.1]])).axes[0]
+    assert np.ptp(axes.get_xlim()) < 10  # the data stay visible in a component that is far too wide
+
+
+def test_plot_fit_explains_the_marks_of_restarts():
+    data = hmmem.load_dataset("earthquakes")
+    model = hmmem.PoissonHMM(3, n_init=4, random_state=0).fit(data.X)
+    (text,) = plot_fit(model, data.X).axes[-1].get_legend().get_texts()
+    assert text.get_text() == "where each of 4 starts ended"
+
+
+def test_plot_fit_legend_reads_by_rows_and_says_what_the_shares_are():
+    data = hmmem.load_dataset("sunspots")
+    model = hmmem.GaussianHMM(9, random_state=0, n_iter=3, tol=None).fit(data.X)
+    figure = plot_fit(model, data.X)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert legend.get_title().get_text() == "share of the best path"
+    places = {text.get_text().split("  ")[0]: text.get_window_extent() for text in legend.get_texts()}
+    assert sorted(places, key=lambda name: (-round(places[name].y0), places[name].x0)) == [
+        f"state {k}" for k in range(9)
+    ]
+
+
 def test_state_colours_are_distinct_for_any_number():
-    for K in (1, 7, 8, 40):
+    for K in (1, 7, 8, 21, 22, 40):
         colours = state_colours(K)
         assert len(set(colours)) == K
     assert state_colours(7) == list(OKABE_ITO)
+    channels = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in state_colours(14)])
+    apart = np.linalg.norm(channels[:, None] - channels, axis=2)
+    assert apart[~np.eye(14, dtype=bool)].min() > 40  # no two of them look alike
 
 
 def test_moments_agree_for_all_covariance_types():

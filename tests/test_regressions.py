@@ -290,15 +290,16 @@ def test_single_precision_lost_states_and_went_negative():
 
 
 def test_scaling_lost_the_only_path_that_survives():
-    """hmmlearn's scaled recursion returns -2603.5 in a case like this, without an error."""
+    """hmmlearn 0.3.3 returns -1700.96 with implementation="scaling" and -1258.96 with "log", without an error."""
     model = hmmem.GaussianHMM(2, "diag")
     model.startprob_, model.transmat_ = np.array([0.5, 0.5]), np.eye(2)
-    model.means_, model.covars_ = np.array([[0.0], [60.0]]), np.array([[1.0], [1.0]])
-    X = np.array([[60.0], [0.0], [0.0]])  # state 0 falls to exp(-1800), and is right in the end
+    model.means_, model.covars_ = np.array([[0.0], [26.0]]), np.array([[1.0], [1.0]])
+    X = np.array([25.0] * 4 + [0.0] * 5).reshape(-1, 1)  # state 0 falls to exp(-1248), and is right in the end
     log_normal = -0.5 * math.log(2 * math.pi)
-    paths = [math.log(0.5) + 3 * log_normal - 0.5 * ((X - mean) ** 2).sum() for mean in (0.0, 60.0)]
+    paths = [math.log(0.5) + 9 * log_normal - 0.5 * ((X - mean) ** 2).sum() for mean in (0.0, 26.0)]
+    assert max(paths) == pytest.approx(-1258.9635939794, rel=1e-12)
     assert model.score(X) == pytest.approx(max(paths), rel=1e-12)
-    assert_allclose(model.predict_proba(X), np.tile([1.0, 0.0], (3, 1)), atol=1e-12)
+    assert_allclose(model.predict_proba(X), np.tile([1.0, 0.0], (9, 1)), atol=1e-12)
 
 
 # ---- cost -----------------------------------------------------------------------------------------------------------

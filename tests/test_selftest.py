@@ -40,7 +40,7 @@ def flip(out: np.ndarray) -> None:
         (scaled, "shift", -1, scale_up, "recursions"),
         (scaled, "forward", 10, scale_up, "recursions"),
         (scaled, "backward", -1, scale_up, "recursions"),
-        (logspace, "forward", -2, scale_up, "log space"),
+        (logspace, "forward", -3, scale_up, "log space"),
         (logspace, "backward", -1, scale_up, "log space"),
         (decoding, "viterbi_back", -1, flip, "decoding"),
         (decoding, "joint_log_prob", -1, scale_up, "decoding"),

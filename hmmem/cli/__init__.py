@@ -8,7 +8,7 @@ code  meaning
 ====  ==============================================================================================================
 0     done; also for a fit that ended at ``--n-iter`` or ``--max-time``, which warns and says so in ``--json``
 1     a fault of hmmem itself, with a traceback; please report it
-2     wrong input or usage: one line ``hmmem: error: ...``, and nothing was written
+2     wrong input or usage: last comes a line ``hmmem: error: ...``, and nothing was written
 130   Ctrl-C; a fit that had a whole model by then has written it and says so
 141   the reader of standard output went away, as ``head`` does
 ====  ==============================================================================================================

@@ -36,6 +36,7 @@ def _flowing(command: Callable[..., int]) -> str:
 app = typer.Typer(
     name="hmmem",
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_examples(
         "hmmem fit earthquakes --model poisson --states 3 -o quakes.hmmem --plot quakes.png",
         "hmmem show quakes.hmmem",
@@ -54,8 +55,14 @@ COMMANDS = (
         "hmmem decode quakes.hmmem earthquakes",
         "hmmem decode walks.hmmem walks.csv --id animal --proba -o out.csv",
     )),
-    (segment, ("hmmem segment quakes.hmmem earthquakes --format json",)),
-    (score, ("hmmem score walks.hmmem new.csv --id animal --per-frame",)),
+    (segment, (
+        "hmmem segment quakes.hmmem earthquakes --time year",
+        "hmmem segment quakes.hmmem earthquakes --format json",
+    )),
+    (score, (
+        "hmmem score walks.hmmem new.csv --id animal --per-frame",
+        "hmmem sample quakes.hmmem -n 100 | hmmem score quakes.hmmem -",
+    )),
     (sample, ("hmmem sample quakes.hmmem -n 100 --seed 1 -o simulated.csv",)),
     (show, ("hmmem show quakes.hmmem", "hmmem show quakes.hmmem --json")),
     (convert, (

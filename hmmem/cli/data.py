@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from hmmem import datasets
-from hmmem.files.tables import Table, read_lengths, read_table
+from hmmem.cli.cells import require_numbers, require_present
+from hmmem.cli.source import read_source
+from hmmem.files.tables import Table, read_lengths
 from hmmem.inputs import check_lengths
 
 _GENERATED = re.compile(r"x\d+")
@@ -32,7 +32,11 @@ class Data:
     sequence, frame : ndarray of shape (N,)
         Number of each row's sequence, and of the row within it.
     index : ndarray of shape (N,) or None
-        The time of each row.
+        The time of each row, as the table has it.
+    index_name : str
+        What that time is called.
+    unused : tuple of str
+        Columns that nobody chose and nobody left out: the model does not know them.
     """
 
     X: np.ndarray
@@ -42,6 +46,20 @@ class Data:
     sequence: np.ndarray
     frame: np.ndarray
     index: np.ndarray | None
+    index_name: str = ""
+    unused: tuple[str, ...] = ()
+
+    @property
+    def times(self) -> np.ndarray | None:
+        """The time of each row as numbers or dates, (N,)."""
+        if self.index is None or self.index.dtype != object:
+            return self.index
+        try:
+            return self.index.astype("datetime64[us]")
+        except ValueError as error:
+            raise ValueError(
+                f"--time: the column {self.index_name!r} must hold numbers, or dates like 2001-12-31; {error}"
+            ) from error
 
     @property
     def lengths(self) -> np.ndarray:
@@ -63,13 +81,14 @@ def read_data(
     symbols: bool = False,
     time: str | None = None,
     expected: tuple[str, ...] | None = None,
+    width: int | None = None,
 ) -> Data:
     """Return the data that the arguments of a command name.
 
     Parameters
     ----------
     source : str
-        A file, or the name of a bundled data set if there is no such file.
+        A file, ``-`` for standard input, or the name of a bundled data set if there is no such file.
     columns : str, optional
         Names between commas; default: ``expected``, or all but the columns of identifiers and times.
     id_column, lengths_file : str, optional
@@ -80,23 +99,34 @@ def read_data(
         The column with the time of each row.
     expected : tuple of str, optional
         The columns that a model was fitted to.
+    width : int, optional
+        The number of columns that a model was fitted to, 0 if it does not know; None: there is no model yet.
 
     Raises
     ------
     ValueError
-        A column that does not exist, text where numbers are needed, lengths that do not add up.
+        A column that does not exist, text where numbers are needed, missing values, lengths that do not add up.
     """
     if id_column is not None and lengths_file is not None:
         raise ValueError("--id and --lengths both say how the rows are cut into sequences; give one of them")
-    table, index = _table(source)
+    found = read_source(source)
+    table = found.table
     if table.n_rows == 0:
-        raise ValueError(f"{source} has no rows")
-    apart = [name for name in (id_column, time) if name is not None]
+        raise ValueError(f"{table.source} has no rows")
+    beside = time is not None and time == found.index_name and time not in table.names
+    apart = [name for name in (id_column, None if beside else time) if name is not None]
+    if expected is None and width and columns is None:
+        made_up = tuple(f"x{d}" for d in range(width))
+        expected = made_up if set(made_up) <= set(table.names) else None
     names = _names(table, columns, apart, expected)
+    if not symbols:
+        require_numbers(found, names, training=width is None)
     X = table.matrix(names, numeric=not symbols)
+    require_present(found, names)
     cut: dict[str, np.ndarray] = {}
     if id_column is not None:
-        ids = _ids(table, id_column)
+        ids = table[id_column]
+        require_present(found, [id_column], "every row needs an identifier")
         labels, sequence = _by_first_row(ids)
         cut["sequence_id"] = ids
     else:
@@ -105,21 +135,9 @@ def read_data(
             lengths = cut["lengths"] = check_lengths(lengths, len(X))
         sequence = np.repeat(np.arange(1 if lengths is None else len(lengths)), len(X) if lengths is None else lengths)
         labels = np.arange(sequence[-1] + 1)
-    return Data(
-        X, tuple(names), cut, labels, sequence, _frames(sequence), index if time is None else _times(table, time)
-    )
-
-
-def _table(source: str) -> tuple[Table, np.ndarray | None]:
-    """The table of a file, or of a bundled data set with its times."""
-    if source in datasets.names() and not os.path.exists(source):
-        data = datasets.load_dataset(source)
-        return Table({name: data.X[:, d] for d, name in enumerate(data.columns)}, source=source), data.index
-    if not os.path.exists(source) and not os.path.splitext(source)[1]:
-        raise FileNotFoundError(
-            f"{source} is neither a file nor a bundled data set; those are {', '.join(datasets.names())}"
-        )
-    return read_table(source), None
+    unused = () if columns is not None else tuple(name for name in table.names if name not in {*names, *apart})
+    index, index_name = (table[time], time) if time is not None and not beside else (found.index, found.index_name)
+    return Data(X, tuple(names), cut, labels, sequence, _frames(sequence), index, index_name, unused)
 
 
 def _names(table: Table, columns: str | None, apart: list[str], expected: tuple[str, ...] | None) -> list[str]:
@@ -145,27 +163,6 @@ def _names(table: Table, columns: str | None, apart: list[str], expected: tuple[
     if not names:
         raise ValueError(f"{table.source} has no column besides {', '.join(map(repr, apart))}")
     return names
-
-
-def _ids(table: Table, name: str) -> np.ndarray:
-    ids = table[name]
-    empty = (ids == "") if ids.dtype == object else np.isnan(ids)
-    if empty.any():
-        row = int(np.argmax(empty))
-        raise ValueError(f"{table.source}, column {name!r}: row {row} has no identifier; every row needs one")
-    return ids
-
-
-def _times(table: Table, name: str) -> np.ndarray:
-    column = table[name]
-    if column.dtype != object:
-        return column
-    try:
-        return column.astype("datetime64[us]")
-    except ValueError as error:
-        raise ValueError(
-            f"{table.source}, column {name!r}: expected numbers, or dates like 2001-12-31; {error}"
-        ) from error
 
 
 def _by_first_row(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,8 +17,9 @@ from hmmem.cli.options import (
     LengthsOption,
     ModelArgument,
     OutputOption,
+    TimeOption,
 )
-from hmmem.cli.output import chosen, require_writable, write_columns
+from hmmem.cli.output import chosen, free_name, require_writable, write_columns
 
 
 class Algorithm(StrEnum):
@@ -34,6 +35,7 @@ def decode(
     columns: ColumnsOption = None,
     id_column: IdOption = None,
     lengths: LengthsOption = None,
+    time: TimeOption = None,
     algorithm: Annotated[
         Algorithm, typer.Option(help="The best path as a whole, or the most probable state of each frame.")
     ] = Algorithm.viterbi,
@@ -43,22 +45,21 @@ def decode(
 ) -> int:
     """Write the state of every frame, in the order of the rows of DATA.
 
-    The columns are sequence (identifier or number), frame (within the sequence, from 0), state, and posterior, the
-    probability of that state given the whole sequence.
+    The columns are sequence (identifier, or its number from 0), frame (within the sequence, from 0), the column of
+    --time if there is one, state, and posterior, the probability of that state given the whole sequence.
     """
     chosen(output, format)
     require_writable(output)
     loaded = Model.load(model)
-    found = loaded.read(data, columns, id_column, lengths)
+    found = loaded.read(data, columns, id_column, lengths, time)
     path = loaded.path_of(found, algorithm.value)
     gamma = loaded.posteriors(found)
-    table = {
-        "sequence": found.labels[found.sequence],
-        "frame": found.frame,
-        "state": path,
-        "posterior": gamma[np.arange(len(path)), path],
-    }
+    states = {"state": path, "posterior": gamma[np.arange(len(path)), path]}
     if proba:
-        table |= {f"p{k}": gamma[:, k] for k in range(gamma.shape[1])}
+        states |= {f"p{k}": gamma[:, k] for k in range(gamma.shape[1])}
+    table = {"sequence": found.labels[found.sequence], "frame": found.frame}
+    if time is not None:
+        table[free_name(time, {*table, *states})] = found.index
+    table |= states
     write_columns(table, output, format)
     return 0

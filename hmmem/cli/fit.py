@@ -11,11 +11,13 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from hmmem.cli.cells import rising_columns
 from hmmem.cli.data import Data, read_data
 from hmmem.cli.models import Model
 from hmmem.cli.options import ColumnsOption, DataArgument, IdOption, LengthsOption
 from hmmem.cli.outcome import INTERRUPTED, say
 from hmmem.cli.output import require_writable, write_json
+from hmmem.cli.wording import option_names, option_of, report_text
 
 
 class Kind(StrEnum):
@@ -107,12 +109,17 @@ def fit(
         require_plottable(plot)
         require_writable(plot)
     found = read_data(data, columns, id_column, lengths, symbols=model is Kind.categorical, time=time)
-    if plot is not None and found.index is not None and len(found.labels) == 1:
-        places(found.index)  # refuses times that do not increase while nothing has been done yet
-    estimator = _estimator(model, states, options)
-    estimator.set_params(verbose=not quiet and (verbose or sys.stderr.isatty()))
+    times = found.times
+    if columns is None:
+        for name in rising_columns(found.X, found.names, found.sequence)[:1]:
+            say("warning", f"{name!r} rises with every row; if it is the time, use --time {name}, or choose --columns")
     cut = {} if model is Kind.mixture else found.cut
-    estimator.fit(found.X, **cut)
+    with option_names():
+        if plot is not None and times is not None and len(found.labels) == 1:
+            places(times)  # refuses times that do not increase while nothing has been done yet
+        estimator = _estimator(model, states, options)
+        estimator.set_params(verbose=not quiet and (verbose or sys.stderr.isatty()))
+        estimator.fit(found.X, **cut)
     estimator.set_params(verbose=False)
     if found.have_names:
         estimator.feature_names_in_ = np.array(found.names, dtype=object)
@@ -121,13 +128,15 @@ def fit(
     if plot is not None:
         from hmmem.plot import plot_fit
 
-        plot_fit(estimator, found.X, names=list(found.names), index=found.index, path=plot, **cut)
+        plot_fit(
+            estimator, found.X, names=list(found.names), index=times, path=plot, index_name=found.index_name, **cut
+        )
     if json:
         write_json(_summary(estimator, found, output))
     if not quiet:
         size = f"{states} {'components' if model is Kind.mixture else 'states'}, {_count(len(found.X), 'frame')}"
         where = f"{size} of {_count(len(found.labels), 'sequence')} ({', '.join(found.names)})"
-        sys.stderr.write(f"{output}: {type(estimator).__name__}, {where}\n{report}\n")
+        sys.stderr.write(f"{output}: {type(estimator).__name__}, {where}\n{report_text(report)}\n")
     if report.stop_reason == "interrupted":
         say("warning", f"interrupted; {output} holds the model after {_count(report.n_iter, 'whole update')}")
         return INTERRUPTED
@@ -142,7 +151,6 @@ def _estimator(kind: Kind, states: int, options: dict[str, Any]) -> Any:
     """The estimator for the options that were given; those that do not apply to its kind are refused."""
     cls = _class_of(kind)
     names = {"n_iter": "max_iter", "init": "init_params"} if kind is Kind.mixture else {}
-    flags = {"covariance_type": "--covariance"}
     known = inspect.signature(cls).parameters
     arguments = {}
     for name, value in options.items():
@@ -150,8 +158,7 @@ def _estimator(kind: Kind, states: int, options: dict[str, Any]) -> Any:
             continue
         own = names.get(name, name)
         if own not in known:
-            flag = flags.get(name, "--" + name.replace("_", "-"))
-            raise ValueError(f"{flag} does not apply to --model {kind.value}; leave it out")
+            raise ValueError(f"{option_of(name)} does not apply to --model {kind.value}; leave it out")
         arguments[own] = None if value == "none" else value
     return cls(states, **arguments)
 

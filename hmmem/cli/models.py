@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from hmmem.cli.data import Data, as_text, read_data
+from hmmem.cli.outcome import say
+from hmmem.cli.wording import option_names
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,37 @@ class Model:
         names = getattr(self.estimator, "feature_names_in_", None)
         return None if names is None else tuple(map(str, names))
 
-    def read(self, source: str, columns: str | None, id_column: str | None, lengths_file: str | None) -> Data:
-        """Return data for this model."""
+    def read(
+        self, source: str, columns: str | None, id_column: str | None, lengths_file: str | None, time: str | None = None
+    ) -> Data:
+        """Return data for this model; what is left out of the table is told on standard error."""
         symbols = getattr(self.estimator, "symbols_", None)
-        data = read_data(source, columns, id_column, lengths_file, symbols=symbols is not None, expected=self.names)
-        width = getattr(self.estimator, "n_features_in_", data.X.shape[1])
-        if data.X.shape[1] != width:
+        width = getattr(self.estimator, "n_features_in_", None)
+        data = read_data(
+            source, columns, id_column, lengths_file, symbols=symbols is not None, time=time, expected=self.names,
+            width=width or 0,
+        )  # fmt: skip
+        if width is not None and data.X.shape[1] != width:
             raise ValueError(
                 f"{source} gives {data.X.shape[1]} columns ({', '.join(data.names)}); the model was fitted to {width};"
                 " choose with --columns"
             )
+        self._tell_unused(data)
         if symbols is None:
             return data
         text = [c for c, column in enumerate(symbols) if column and all(isinstance(symbol, str) for symbol in column)]
         return replace(data, X=as_text(data.X, text))
+
+    def _tell_unused(self, data: Data) -> None:
+        """A model file does not say how its training data were cut, but a column that is not its own may."""
+        if not data.unused:
+            return
+        one = len(data.unused) == 1
+        names = ", ".join(map(repr, data.unused))
+        text = f"the column{'' if one else 's'} {names} {'is' if one else 'are'} not used"
+        if not data.cut and not self.is_mixture:
+            text += f", and all {len(data.X)} rows are one sequence; --id names a column that tells sequences apart"
+        say("note", text)
 
     def path_of(self, data: Data, algorithm: str) -> np.ndarray:
         """Return the state of each row, (N,)."""
@@ -109,6 +128,6 @@ class Model:
 @contextmanager
 def _columns_are_checked() -> Iterator[None]:
     """Hold back scikit-learn's remark that an array has no column names: they were compared when it was read."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), option_names():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         yield

@@ -19,8 +19,8 @@ DataArgument = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A .csv, .tsv, .parquet, .npy or .npz file with one row per frame, or the name of a bundled data set "
-        "(see: hmmem datasets).",
+        help="A .csv, .tsv, .parquet, .npy or .npz file with one row per frame, - for CSV on standard input, or "
+        "the name of a bundled data set (see: hmmem datasets).",
         show_default=False,
     ),
 ]
@@ -34,6 +34,10 @@ ColumnsOption = Annotated[
 IdOption = Annotated[
     str | None,
     typer.Option("--id", metavar="COLUMN", help="Column that tells which sequence a row belongs to."),
+]
+TimeOption = Annotated[
+    str | None,
+    typer.Option("--time", metavar="COLUMN", help="Column of times to write beside the states; no part of the data."),
 ]
 LengthsOption = Annotated[
     str | None,

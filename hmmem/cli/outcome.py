@@ -12,6 +12,8 @@ from typing import Any
 
 import typer
 
+from hmmem.cli.wording import in_options, plainly
+
 USAGE = 2
 INTERRUPTED = 128 + signal.SIGINT
 BROKEN_PIPE = 141  # 128 + SIGPIPE, also where the signal has no name
@@ -62,8 +64,10 @@ def say(kind: str, message: str) -> None:
 
 def _usage(error: Any) -> str:
     context = getattr(error, "ctx", None)
-    message: str = error.format_message()
-    return message if context is None else f"{message.rstrip('.')}; see {context.command_path} --help"
+    message = plainly(error.format_message()).rstrip(".")
+    if context is None:
+        return message
+    return f"{message}{' See' if message.endswith('?') else '; see'} {context.command_path} --help"
 
 
 def _system(error: OSError) -> str:
@@ -75,7 +79,7 @@ def _system(error: OSError) -> str:
 @contextmanager
 def _warnings_as_lines() -> Iterator[None]:
     def show(message: Warning | str, *_: Any) -> None:
-        say("warning", str(message))
+        say("warning", in_options(str(message)))
 
     with warnings.catch_warnings():
         warnings.resetwarnings()

@@ -10,6 +10,7 @@ import typer
 from hmmem.cli.models import Model
 from hmmem.cli.options import FormatOption, ModelArgument, OutputOption
 from hmmem.cli.output import chosen, free_name, require_writable, write_columns
+from hmmem.cli.wording import option_names
 from hmmem.files.tables import read_lengths
 
 
@@ -19,7 +20,7 @@ def sample(
     lengths: Annotated[
         str | None, typer.Option(metavar="FILE", help="Lengths of several sequences, in place of -n: text or .npy.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed. Default: another draw each time.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Seed. Default: another draw each time.")] = None,
     output: OutputOption = None,
     format: FormatOption = None,
 ) -> int:
@@ -40,7 +41,8 @@ def sample(
         raise ValueError(f"--lengths does not apply to a {loaded.kind}, whose frames are independent; use -n")
     else:
         arguments["lengths"] = read_lengths(lengths)
-    X, states = loaded.estimator.sample(**arguments)
+    with option_names():
+        X, states = loaded.estimator.sample(**arguments)
     if hasattr(loaded.estimator, "lambdas_"):
         X = X.astype(np.int64)  # counts, as the table of the training data had them
     names = loaded.names or tuple(f"x{d}" for d in range(X.shape[1]))

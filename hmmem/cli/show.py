@@ -12,6 +12,7 @@ import typer
 from hmmem.cli.models import Model
 from hmmem.cli.options import ModelArgument
 from hmmem.cli.output import write_json
+from hmmem.cli.wording import report_text
 from hmmem.plot.moments import moments
 
 _MOST_SYMBOLS = 12
@@ -50,7 +51,7 @@ def _record(model: Model) -> dict[str, Any]:
     record["updates"] = getattr(estimator, "n_iter_", None)
     report = getattr(estimator, "fit_report_", None)
     if report is not None:
-        record |= {"objective": report.objective, "stop_reason": report.stop_reason, "seconds": report.seconds}
+        record |= {"objective": report.objective, "stop_reason": report.stop_reason, "seconds": report.seconds or None}
         record["notes"] = [note.text for note in report.notes]
     return record
 
@@ -142,10 +143,11 @@ def _ending(console: Any, estimator: Any) -> None:
     """How the fit ended, as far as the file knows."""
     report = getattr(estimator, "fit_report_", None)
     if report is not None:
-        console.print(str(report), markup=False)
+        console.print(report_text(report), markup=False)
     elif hasattr(estimator, "converged_"):
         ended = "converged" if estimator.converged_ else "stopped before convergence"
-        console.print(f"The fit {ended} after {estimator.n_iter_} updates.")
+        updates = "1 update" if estimator.n_iter_ == 1 else f"{estimator.n_iter_} updates"
+        console.print(f"The fit {ended} after {updates}.")
 
 
 def _table(

@@ -140,6 +140,8 @@ class Gaussian:
 
     def inside(self) -> tuple[Gaussian, list[Note]]:
         """Return the value with its covariances moved inside the floor, and a note if they were not."""
+        if "covars" in self.fixed:
+            return self, []
         moved = self.covariance.floored(self.scale)
         if np.array_equal(moved.values, self.covariance.values):
             return self, []

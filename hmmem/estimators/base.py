@@ -188,6 +188,10 @@ class Estimator(BaseEstimator):
         """Return the model that these attributes describe, checked."""
         raise NotImplementedError
 
+    def _fits(self, model: Any) -> bool:
+        """Return whether a model is what the constructor's arguments ask for; they may have changed since the fit."""
+        raise NotImplementedError
+
     def _details(self, model: Any) -> dict[str, np.ndarray]:
         """Return what a fitted model knows beyond its attributes, for the model file."""
         return {}
@@ -205,7 +209,7 @@ class Estimator(BaseEstimator):
             )
         attributes = {name: getattr(self, name) for name in self._parameters}
         known = getattr(self, "_model", None)
-        if known is not None:
+        if known is not None and self._fits(known):
             fitted = self._attributes_of(known)
             if all(same(attributes[name], fitted[name]) for name in self._parameters):
                 return known
@@ -253,7 +257,7 @@ class Estimator(BaseEstimator):
         if hasattr(self, "fit_report_"):
             meta["report"] = self.fit_report_.to_json()
         known = getattr(self, "_model", None)
-        if known is not None and self._current() is known:
+        if not missing and self._current() is known:  # a file that could not be read again is not written
             arrays.update({f"details.{name}": values for name, values in self._details(known).items()})
         for name in self._stored():
             if hasattr(self, name):
@@ -266,6 +270,8 @@ class Estimator(BaseEstimator):
 
     @staticmethod
     def _store(key: str, value: Any, meta: dict[str, Any], arrays: dict[str, np.ndarray], name: str) -> None:
+        if hasattr(value, "to_numpy"):
+            value = value.to_numpy()
         if isinstance(value, np.ndarray) and value.dtype.kind == "O":
             meta[name] = {"list": [str(x) for x in value]}
         elif isinstance(value, np.ndarray):
@@ -367,11 +373,18 @@ def _where_text(X: Any) -> str:
 
 def _plain_numbers(X: Any) -> Any:
     """Objects that are numbers become float64, None and NA become NaN; anything else is left to the checks."""
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError("X is masked, and missing values are not supported; leave these frames out or fill them in")
+    if isinstance(X, np.ndarray) and X.dtype.kind in "mMSU":
+        first = f", such as {str(X.flat[0])!r}" if X.size else ""
+        raise ValueError(f"X must hold numbers; got {X.dtype}{first}")
     if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2:
         try:
             return np.array([[np.nan if _is_missing(x) else x for x in row] for row in X], dtype=np.float64)
         except (TypeError, ValueError):
             return X
+        except OverflowError:
+            raise ValueError("X holds integers beyond double precision; rescale X") from None
     return X
 
 

@@ -321,7 +321,12 @@ class CategoricalHMM(HMMEstimator):
         return target
 
     def _start_emission(
-        self, data: Sequences, target: Categorical, init: Any, states: np.ndarray | None, rng: np.random.Generator
+        self,
+        data: Sequences,
+        target: Categorical,
+        init: Any,
+        states: starts.Segmentation | None,
+        rng: np.random.Generator,
     ) -> tuple[Any, starts.Labels]:
         if states is None:
             rows = tuple(_around(table, rng) for table in target.tables)
@@ -329,7 +334,7 @@ class CategoricalHMM(HMMEstimator):
             return emission, starts.most_likely(emission)
         emission, labels = super()._start_emission(data, target, init, states, rng)
         # counts plus one: a symbol that a segment lacks is not thereby forbidden
-        weight = np.bincount(states, minlength=self.n_components)[:, None]
+        weight = starts.occupancy(data, self.n_components, states())[:, None]
         tables = tuple((table * weight + 1.0) / (weight + table.shape[1]) for table in emission.tables)
         return Categorical(tables, target.unknown_prob), labels
 

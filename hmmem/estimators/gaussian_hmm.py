@@ -151,7 +151,7 @@ class GaussianHMM(HMMEstimator):
     def _check_arguments(self) -> None:
         super()._check_arguments()
         check.check_choice("covariance_type", self.covariance_type, tuple(SHAPES))
-        check.check_number("variance_floor", self.variance_floor)
+        check_floor(self.variance_floor, self.covariance_type)
 
     def _emission_of(self, attributes: dict[str, Any], n_features: int | None) -> Gaussian:
         return gaussian_of(
@@ -177,8 +177,26 @@ class GaussianHMM(HMMEstimator):
         model = super()._with_details(model, details)
         return replace(model, emission=gaussian_with_details(cast("Gaussian", model.emission), details))
 
+    def _fits(self, model: HiddenMarkovModel) -> bool:
+        shape = cast("Gaussian", model.emission).covariance.name
+        return super()._fits(model) and shape == self.covariance_type
+
     def _notes(self, model: HiddenMarkovModel) -> list[Note]:
         return constant_notes(model.emission.scale)  # type: ignore[attr-defined]
+
+
+#: Smallest floor under an eigenvalue: a matrix in double precision holds smaller ones only to digits that EM would see.
+LEAST_EIGENVALUE = 1e-6
+
+
+def check_floor(floor: Any, covariance_type: str) -> None:
+    """Check ``variance_floor`` for the type of the covariances."""
+    value = check.check_number("variance_floor", floor)
+    if covariance_type in {"tied", "full"} and value is not None and 0 < value < LEAST_EIGENVALUE:
+        raise ValueError(
+            f"variance_floor must be 0 or at least {LEAST_EIGENVALUE:g} for covariance_type={covariance_type!r}; got"
+            f" {value:g}, an eigenvalue that a matrix in double precision cannot hold"
+        )
 
 
 def gaussian_of(means: Any, covars: Any, covariance_type: str, K: int, D: int | None) -> Gaussian:

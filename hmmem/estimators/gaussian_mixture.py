@@ -16,6 +16,7 @@ from hmmem.emissions.covariance import SHAPES
 from hmmem.emissions.gaussian import Gaussian
 from hmmem.estimators.base import Estimator
 from hmmem.estimators.gaussian_hmm import (
+    check_floor,
     constant_notes,
     gaussian_details,
     gaussian_of,
@@ -185,12 +186,14 @@ class GaussianMixture(Estimator):
     def _check_arguments(self) -> None:
         super()._check_arguments()
         check.check_choice("covariance_type", self.covariance_type, tuple(SHAPES))
-        check.check_number("variance_floor", self.variance_floor)
+        check_floor(self.variance_floor, self.covariance_type)
         check.check_count("max_iter", self.max_iter, 0)
         check.check_choice("init_params", self.init_params, METHODS)
 
     def _data(self, X: Any, reset: bool) -> Sequences:
         if isinstance(X, Sequences):
+            if "weight" in X.per_sequence:
+                raise ValueError("X has weights, which a mixture does not take yet; leave them out")
             X = X.frames
         frames = self._check_frames(X, reset)
         return Sequences(frames, np.array([0, len(frames)]))
@@ -252,6 +255,10 @@ class GaussianMixture(Estimator):
 
     def _stored(self) -> tuple[str, ...]:
         return (*super()._stored(), "lower_bound_", "lower_bounds_")
+
+    def _fits(self, model: Mixture) -> bool:
+        shape = cast("Gaussian", model.emission).covariance.name
+        return len(model.weights) == self.n_components and shape == self.covariance_type
 
     def _details(self, model: Mixture) -> dict[str, np.ndarray]:
         support = {"support.weights": model.support["weights"]}

@@ -109,9 +109,9 @@ class HMMEstimator(Estimator):
         with self._all_or_nothing():
             self._check_arguments()
             ignored = self._ignored_starts()
-            data, _ = self._read(X, self._lengths(X, y, lengths), sequence_id, reset=True)
+            data, layout = self._read(X, self._lengths(X, y, lengths), sequence_id, reset=True)
             with self._map() as map_:
-                models = self._starts(data)
+                models = self._starts(data, layout)
                 inside = [model.emission.inside() for model in models]
                 models = [HiddenMarkovModel(m.chain, e) for m, (e, _) in zip(models, inside, strict=True)]
                 if self.training == "viterbi":
@@ -155,14 +155,14 @@ class HMMEstimator(Estimator):
 
     # --- starts -----------------------------------------------------------------------------------------------------
 
-    def _starts(self, data: Sequences) -> list[HiddenMarkovModel]:
+    def _starts(self, data: Sequences, layout: Layout) -> list[HiddenMarkovModel]:
         """Return ``n_init`` models to start from."""
         rng = check.generator(self.random_state)
         given = self._given(data)
         target = self._target(data)
         whole = {"startprob_", "transmat_", *self._letters.values()} <= given.keys()
         n = 1 if whole else self.n_init
-        return [self._start(data, given, target, child) for child in rng.spawn(n)]
+        return [self._start(data, layout, given, target, child) for child in rng.spawn(n)]
 
     def _given(self, data: Sequences) -> dict[str, Any]:
         """Return the parameters that the start takes from the user, by attribute name.
@@ -225,14 +225,14 @@ class HMMEstimator(Estimator):
             raise ValueError(message) from None
 
     def _start(
-        self, data: Sequences, given: dict[str, Any], target: Any, rng: np.random.Generator
+        self, data: Sequences, layout: Layout, given: dict[str, Any], target: Any, rng: np.random.Generator
     ) -> HiddenMarkovModel:
         init = self.init
         if isinstance(init, str) and init == self._inits[0] and _is_left_right(given):
             init = "segments"
-        states = None
+        states: starts.Segmentation | None = None
         if not isinstance(init, str):
-            states = self._given_states(init, data.n_frames)
+            states = starts.given(layout.gather(self._given_states(init, data.n_frames)))
         elif init == "segments":
             states = starts.segments(data, self.n_components)
         own = {name: given[name] for name in self._letters.values() if name in given}
@@ -251,13 +251,12 @@ class HMMEstimator(Estimator):
         return self._with_fixed(HiddenMarkovModel(chain, emission))
 
     def _start_emission(
-        self, data: Sequences, target: Any, init: Any, states: np.ndarray | None, rng: np.random.Generator
+        self, data: Sequences, target: Any, init: Any, states: starts.Segmentation | None, rng: np.random.Generator
     ) -> tuple[Any, starts.Labels]:
         """Return the start of the emission and the segmentation that goes with it."""
         K = self.n_components
         if states is not None:
-            labels = _in_order(states)
-            return starts.of_labels(target, data, _in_order(states)), labels
+            return starts.of_labels(target, data, states()), states()
         sample = starts.draw(data, rng)
         if init == "random":
             emission = self._seeded(target, self._random_points(target, K, rng))
@@ -319,6 +318,9 @@ class HMMEstimator(Estimator):
     def _attributes_of(self, model: HiddenMarkovModel) -> dict[str, Any]:
         chain = {"startprob_": model.chain.startprob.copy(), "transmat_": model.chain.transmat.copy()}
         return chain | self._emission_attributes(model.emission)
+
+    def _fits(self, model: HiddenMarkovModel) -> bool:
+        return model.chain.n_states == self.n_components
 
     def _model_of(self, attributes: dict[str, Any]) -> HiddenMarkovModel:
         K = check.check_count("n_components", self.n_components)
@@ -559,15 +561,3 @@ def _is_left_right(given: dict[str, Any]) -> bool:
     start = given.get("startprob_")
     forward = not np.tril(given["transmat_"], -1).any()
     return forward and (start is None or bool(start[0] == 1.0))
-
-
-def _in_order(states: np.ndarray) -> starts.Labels:
-    """Labels for pieces that come in the order of the data."""
-    position = 0
-
-    def labels(piece: Sequences) -> np.ndarray:
-        nonlocal position
-        position += piece.n_frames
-        return states[position - piece.n_frames : position]
-
-    return labels

@@ -135,7 +135,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         return cls.from_arrays(meta, arrays)
     except KeyError as error:
         raise ModelFileError(f"{os.fspath(path)} is not a complete {kind}: it has no {error}") from error
-    except (TypeError, ValueError, AttributeError, IndexError) as error:
+    except (TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as error:
         raise ModelFileError(f"{os.fspath(path)} does not hold a valid {kind}: {error}") from error
 
 

@@ -95,6 +95,8 @@ def read_lengths(path: str | os.PathLike[str]) -> np.ndarray:
                 for word in line.split():
                     if not word.isdecimal():
                         raise ValueError(f"{name}, line {number}: {word!r:.80} is not a whole number; expected lengths")
+                    if len(word) > 15:
+                        raise ValueError(f"{name}, line {number}: {word:.80} is no length that a sequence can have")
                     lengths.append(int(word))
         except UnicodeDecodeError as error:
             raise ValueError(f"{name} is not text: {error}; expected lengths or a .npy file") from error
@@ -163,6 +165,8 @@ def _as_lengths(array: np.ndarray, source: str) -> np.ndarray:
         raise ValueError(
             f"{source} has shape {array.shape} and dtype {array.dtype}; expected integers of shape (n_sequences,)"
         )
+    if array.size and int(array.max()) > 10**15:
+        raise ValueError(f"{source} holds {int(array.max())}, no length that a sequence can have")
     return np.array(array, dtype=np.int64)
 
 

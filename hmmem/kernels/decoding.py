@@ -13,24 +13,37 @@ from hmmem.kernels.options import kernel
 
 @kernel
 def viterbi_forward(log_startprob, message, continues, log_transposed, log_lik, offsets, delta):
-    """delta[t, j] = the largest log p(s_1..t, x_1..t) over paths with s_t = j.
+    """delta[t, j] = the largest log p(s_1..t, x_1..t) over paths with s_t = j, less a constant of the frame.
+
+    The constants keep delta near 0: an outlier of -1e15 nats would otherwise cost the rest of the sequence its digits.
 
     In: log_startprob (K,); message (K,), the last delta before the block, read if ``continues``; log_transposed[j, i]
     = log transmat[i, j]; log_lik (n, K); offsets (m + 1,). Out: delta (n, K), may be log_lik itself.
     """
     K = log_transposed.shape[0]
+    best = np.empty(K)
     for s in range(offsets.size - 1):
         for t in range(offsets[s], offsets[s + 1]):
-            if t == offsets[s] and not (continues and s == 0):
-                for j in range(K):
-                    delta[t, j] = log_startprob[j] + log_lik[t, j]
-                continue
-            before = message if t == offsets[s] else delta[t - 1]
+            peak = -np.inf
             for j in range(K):
-                top = -np.inf
-                for i in range(K):
-                    top = max(top, before[i] + log_transposed[j, i])
-                delta[t, j] = top + log_lik[t, j]
+                if t == offsets[s] and not (continues and s == 0):
+                    best[j] = log_startprob[j]
+                else:
+                    before = message if t == offsets[s] else delta[t - 1]
+                    top = -np.inf
+                    for i in range(K):
+                        top = max(top, before[i] + log_transposed[j, i])
+                    best[j] = top
+                if best[j] > -np.inf:
+                    peak = max(peak, log_lik[t, j])
+            top = -np.inf
+            for j in range(K):
+                # the peak of the reachable states goes first: the difference keeps its digits
+                delta[t, j] = best[j] + (log_lik[t, j] - peak) if best[j] > -np.inf and peak > -np.inf else -np.inf
+                top = max(top, delta[t, j])
+            if top > -np.inf:
+                for j in range(K):
+                    delta[t, j] -= top
 
 
 @kernel

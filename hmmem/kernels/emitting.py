@@ -101,9 +101,16 @@ def responsibilities(log_lik, log_weights, gamma, log_c):
     """gamma[t, k] = p(k | x_t), log_c[t] = log p(x_t); zeros and -inf for an impossible row. May share memory."""
     K = log_weights.size
     for t in range(log_lik.shape[0]):
-        peak = -np.inf
+        # the largest log_lik goes first: beside an outlier's -1e15 nats the weights would vanish
+        largest, peak = -np.inf, -np.inf
         for k in range(K):
-            gamma[t, k] = log_lik[t, k] + log_weights[k]
+            if log_weights[k] > -np.inf and log_lik[t, k] > largest:
+                largest = log_lik[t, k]
+        for k in range(K):
+            if largest > -np.inf and log_weights[k] > -np.inf:
+                gamma[t, k] = (log_lik[t, k] - largest) + log_weights[k]
+            else:
+                gamma[t, k] = -np.inf
             if gamma[t, k] > peak:
                 peak = gamma[t, k]
         if peak == -np.inf:
@@ -115,7 +122,7 @@ def responsibilities(log_lik, log_weights, gamma, log_c):
         for k in range(K):
             gamma[t, k] = np.exp(gamma[t, k] - peak)
             total += gamma[t, k]
-        log_c[t] = peak + np.log(total)
+        log_c[t] = largest + (peak + np.log(total))
         inverse = 1.0 / total
         for k in range(K):
             gamma[t, k] *= inverse

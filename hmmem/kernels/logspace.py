@@ -12,19 +12,35 @@ from hmmem.kernels.scaled import IMPOSSIBLE, SURE
 
 
 @kernel
-def forward(log_startprob, message, continues, log_transmat, log_endprob, log_lik, offsets, log_alpha, log_c, status):
+def forward(
+    log_startprob,
+    message,
+    continues,
+    log_transmat,
+    log_endprob,
+    log_lik,
+    offsets,
+    log_alpha,
+    peaks,
+    sums,
+    end_c,
+    status,
+):
     """Filter m sequences.
 
     In: logarithms of startprob (K,), transmat (K, K) and endprob (K,) or (0,); message (K,) = the log_alpha before the
     block, read if ``continues``; log_lik (n, K); offsets (m + 1,).
-    Out: log_alpha[t, k] = log p(s_t = k | x_1..t), log_c[t] = log p(x_t | x_1..t-1), status (m,).
+    Out: log_alpha[t, k] = log p(s_t = k | x_1..t); peaks (n,), the largest log_lik of a reachable state, which goes
+    first, so that an outlier's -1e15 nats cost the others no digits; sums (n,), so that log p(x_t | x_1..t-1) =
+    peaks + sums; end_c (m,), the logarithm of the probability to end there; status (m,).
     """
     K = log_transmat.shape[0]
     for s in range(offsets.size - 1):
         first, last = offsets[s], offsets[s + 1]
         status[s] = SURE
+        end_c[s] = 0.0
         for t in range(first, last):
-            peak = -np.inf
+            largest, peak = -np.inf, -np.inf
             for j in range(K):
                 if t == first and not (continues and s == 0):
                     a = log_startprob[j]
@@ -42,21 +58,24 @@ def forward(log_startprob, message, continues, log_transmat, log_endprob, log_li
                         a = top + np.log(total)
                     else:
                         a = -np.inf
-                a += log_lik[t, j]
                 log_alpha[t, j] = a
-                if a > peak:
-                    peak = a
+                if a > -np.inf and log_lik[t, j] > largest:
+                    largest = log_lik[t, j]
+            for j in range(K):
+                if largest > -np.inf and log_alpha[t, j] > -np.inf:
+                    log_alpha[t, j] += log_lik[t, j] - largest
+                    peak = max(peak, log_alpha[t, j])
             if peak == -np.inf:
                 status[s] = IMPOSSIBLE
                 for u in range(t, last):
-                    log_c[u] = -np.inf
+                    peaks[u], sums[u] = -np.inf, 0.0
                     for j in range(K):
                         log_alpha[u, j] = -np.inf
                 break
             total = 0.0
             for j in range(K):
                 total += np.exp(log_alpha[t, j] - peak)
-            log_c[t] = peak + np.log(total)
+            peaks[t], sums[t] = largest, peak + np.log(total)
             for j in range(K):
                 log_alpha[t, j] = (log_alpha[t, j] - peak) - np.log(total)
         if log_endprob.size > 0 and status[s] == SURE:
@@ -65,12 +84,12 @@ def forward(log_startprob, message, continues, log_transmat, log_endprob, log_li
                 peak = max(peak, log_alpha[last - 1, k] + log_endprob[k])
             if peak == -np.inf:
                 status[s] = IMPOSSIBLE
-                log_c[last - 1] = -np.inf
+                peaks[last - 1] = -np.inf
             else:
                 total = 0.0
                 for k in range(K):
                     total += np.exp(log_alpha[last - 1, k] + log_endprob[k] - peak)
-                log_c[last - 1] += peak + np.log(total)
+                end_c[s] = peak + np.log(total)
 
 
 @kernel
@@ -81,7 +100,8 @@ def backward(
     goes_on,
     log_alpha,
     log_lik,
-    log_c,
+    peaks,
+    sums,
     offsets,
     weights,
     status,
@@ -111,7 +131,11 @@ def backward(
                 message[i] = log_endprob[i] if log_endprob.size > 0 else 0.0
             if t < last - 1 or goes_on:
                 for j in range(K):
-                    later[j] = ahead[j] if t == last - 1 else log_lik[t + 1, j] + log_beta[t + 1, j] - log_c[t + 1]
+                    later[j] = (
+                        ahead[j]
+                        if t == last - 1
+                        else (log_lik[t + 1, j] - peaks[t + 1]) + log_beta[t + 1, j] - sums[t + 1]
+                    )
                 for i in range(K):
                     top = -np.inf
                     for j in range(K):
@@ -137,4 +161,4 @@ def backward(
                             xi = np.exp(log_alpha[t, i] + log_transmat[i, j] + later[j] - peak) / total
                             counts[i, j] += weights[s] * xi
         for j in range(K):
-            onward[j] = log_lik[first, j] + log_beta[first, j] - log_c[first]
+            onward[j] = (log_lik[first, j] - peaks[first]) + log_beta[first, j] - sums[first]

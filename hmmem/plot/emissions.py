@@ -71,17 +71,25 @@ def draw_ellipses(
         linewidths=0,
         zorder=1,
     )
-    limits = axes.axis()
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = np.where(high > low, high - low, 1.0)
     circle = np.linspace(0, 2 * np.pi, 120)
     unit = np.stack([np.cos(circle), np.sin(circle)])
+    ends = [low, high]
     for k, colour in enumerate(colours):
         values, vectors = np.linalg.eigh(cov[k][:2, :2])
         axis = vectors * np.sqrt(np.maximum(values, 0))
         for radius in (1, 2):
             x, y = mean[k, :2, None] + radius * axis @ unit
             axes.plot(x, y, color=colour, linewidth=2.0 if radius == 1 else 1.1, zorder=2)
+        reach = 2 * np.sqrt(np.diagonal(cov[k])[:2])
+        ends += [mean[k, :2] - reach, mean[k, :2] + reach]
         axes.plot(*mean[k, :2], marker="+", color=INK, markersize=9, markeredgewidth=1.6, zorder=3)
-    axes.axis(limits)
+    # whole ellipses, unless one is so wide that the data would shrink to a dot
+    first, last = np.maximum(np.min(ends, axis=0), low - room), np.minimum(np.max(ends, axis=0), high + room)
+    margin = 0.04 * (last - first)
+    axes.set_xlim(first[0] - margin[0], last[0] + margin[0])
+    axes.set_ylim(first[1] - margin[1], last[1] + margin[1])
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     dress(axes)
@@ -111,7 +119,11 @@ def draw_history(axes: Any, report: Any) -> None:
     axes.plot(updates, history, color=INK, linewidth=1.4, marker="o", markersize=2.5 if len(history) <= 100 else 0)
     others = [(r.n_iter, r.objective) for r in report.restarts]
     if others:
-        axes.scatter(*np.transpose(others), s=22, facecolors="none", edgecolors=MUTED, linewidths=1.0, zorder=1)
+        axes.scatter(
+            *np.transpose(others), s=22, facecolors="none", edgecolors=MUTED, linewidths=1.0, zorder=1,
+            label=f"where each of {len(others)} starts ended",
+        )  # fmt: skip
+        axes.legend(loc="lower right", frameon=False, fontsize=8, labelcolor=INK, handletextpad=0.2, borderpad=0.1)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     axes.set_xlabel("update")

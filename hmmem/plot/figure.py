@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["plot_fit", "require_plottable"]
 
 _MOST_PANELS = 6
-_MOST_LABELS = 20
+_MOST_LABELS = 21
+_LEGEND_COLUMNS = 7
 
 
 def plot_fit(
@@ -31,6 +32,7 @@ def plot_fit(
     names: list[str] | None = None,
     index: Any = None,
     path: str | Path | None = None,
+    index_name: str | None = None,
 ) -> Figure:
     """Return a figure of data, states and the course of a fit.
 
@@ -47,9 +49,12 @@ def plot_fit(
     names : list of str, optional
         Names of the D features; default: those of the training data, or x0, x1, ...
     index : array-like of shape (N,), optional
-        Time of each frame, numbers or datetime64, increasing; used for a single sequence.
+        Time of each frame, numbers or datetime64, increasing; used for a single sequence. The name of a pandas or
+        polars series is the label of the axis.
     path : str or path, optional
         File to write, 1200 pixels wide if it is a png; one that exists is replaced only once the new one is whole.
+    index_name : str, optional
+        Label of the axis of time; default: the name that ``index`` has, or "time", or "frame" without an index.
 
     Returns
     -------
@@ -81,7 +86,11 @@ def plot_fit(
     if hasattr(estimator, "transmat_"):
         panels = min(shown.X.shape[1], _MOST_PANELS)
         figure = Figure(figsize=(12, 5.2 if panels == 1 else 2.0 + 1.6 * panels), dpi=100, layout="constrained")
-        _draw_chain(figure, estimator, shown, names, colours, index if len(shown.offsets) == 2 else None)
+        if len(shown.offsets) > 2:
+            index = None
+        label = "frame" if index is None else index_name or str(getattr(index, "name", None) or "time")
+        dates = index is not None and np.asarray(index).dtype.kind == "M"
+        _draw_chain(figure, estimator, shown, names, colours, label, dates)
     else:
         figure = Figure(figsize=(12, 5.2), dpi=100, layout="constrained")
         _draw_mixture(figure, estimator, shown, names, colours)
@@ -120,7 +129,9 @@ def _feature_names(estimator: Any, D: int, names: list[str] | None) -> list[str]
     return names
 
 
-def _draw_chain(figure: Figure, estimator: Any, shown: Shown, names: list[str], colours: list[str], index: Any) -> None:
+def _draw_chain(
+    figure: Figure, estimator: Any, shown: Shown, names: list[str], colours: list[str], label: str, dates: bool
+) -> None:
     """Panels of a hidden Markov model: features above posteriors at the left, the model at the right."""
     D = min(len(names), _MOST_PANELS)
     found = moments(estimator)
@@ -145,8 +156,7 @@ def _draw_chain(figure: Figure, estimator: Any, shown: Shown, names: list[str], 
         else:
             side = figure.add_subplot(right[0])
             draw_ellipses(side, shown, names, mean, cov, colours)
-    dates = index is not None and np.asarray(index).dtype.kind == "M"
-    draw_posteriors(strip, shown, colours, dates, "frame" if index is None else "time")
+    draw_posteriors(strip, shown, colours, dates, label)
     draw_sequences([*panels, strip], shown)
     last = figure.add_subplot(right[1])
     report = getattr(estimator, "fit_report_", None)
@@ -220,7 +230,20 @@ def _head(figure: Figure, estimator: Any, shown: Shown, colours: list[str]) -> N
         Patch(facecolor=colour, alpha=0.85, label=f"{what} {k}  {share:.0%}")
         for k, (colour, share) in enumerate(zip(colours, shown.shares, strict=True))
     ]
+    columns = min(len(handles), _LEGEND_COLUMNS)
     figure.legend(
-        handles=handles, loc="outside upper right", ncols=min(len(handles), 7), frameon=False, fontsize=9,
-        labelcolor=INK, handlelength=1.2, columnspacing=1.4,
+        handles=[handles[k] for k in _by_rows(len(handles), columns)], loc="outside upper right", ncols=columns,
+        title="share of the best path" if what == "state" else "share of frames", frameon=False, fontsize=9,
+        title_fontsize=9, alignment="right", labelcolor=INK, handlelength=1.2, columnspacing=1.4,
     )  # fmt: skip
+
+
+def _by_rows(n: int, columns: int) -> list[int]:
+    """The order in which a legend, which is filled column by column, reads row by row.
+
+    Examples
+    --------
+    >>> _by_rows(5, 3)
+    [0, 3, 1, 4, 2]
+    """
+    return [k for column in range(columns) for k in range(column, n, columns)]

@@ -56,6 +56,16 @@ def refused(run):
 
 
 @pytest.fixture
+def piped(monkeypatch):
+    """Put a text on standard input."""
+
+    def put(text: str) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    return put
+
+
+@pytest.fixture
 def quakes(run):
     """A model of the earthquakes."""
     assert run("fit", "earthquakes", "--model", "poisson", "-k", 3, "-o", "quakes.hmmem", "--quiet").code == 0

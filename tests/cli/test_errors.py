@@ -23,21 +23,29 @@ def data(tmp_path):
     [
         (("fit", "data.csv"), "Missing option"),
         (("fit", "-k", "2", "-o", "m.hmmem"), "Missing argument"),
-        (("fit", "earthquakes", "-k", "two", "-o", "m.hmmem"), "--states"),
-        (("fit", "earthquakes", "-k", "0", "-o", "m.hmmem"), "Invalid value for '-k' / '--states'"),
+        (("fit", "earthquakes", "-k", "two", "-o", "m.hmmem"), "'--states': it must be a whole number; see"),
+        (
+            ("fit", "earthquakes", "-k", "0", "-o", "m.hmmem"),
+            "Invalid value for '-k' / '--states': it must be at least 1; see hmmem fit --help",
+        ),
         (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--modle", "poisson"), "--modle"),
-        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--model", "gamma"), "gamma"),
+        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--model", "gamma"), "'--model': 'gamma' is not one of"),
         (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--tol", "small"), "neither a number nor none"),
-        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--tol", "nan"), "tol must be a finite number"),
-        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--covariance", "round"), "covariance_type must be one of"),
-        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--init", "magic"), "init must be one of"),
-        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--restarts", "0"), "n_init must be at least 1"),
-        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--jobs", "0"), "n_jobs must not be 0"),
-        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--seed", "-1"), "random_state"),
+        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--tol", "nan"), "--tol must be a finite number"),
+        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--covariance", "round"), "--covariance must be one of"),
+        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--init", "magic"), "--init must be one of"),
+        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--restarts", "0"), "--restarts must be at least 1; got 0"),
+        (
+            ("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--jobs", "0"),
+            "--jobs must not be 0; leave it out to use all cores",
+        ),
+        (("fit", "earthquakes", "-k", "2", "-o", "m.hmmem", "--seed", "-1"), "--seed must be at least 0; got -1"),
         (("fit", "earthquake", "-k", "2", "-o", "m.hmmem"), "neither a file nor a bundled data set; those are earthq"),
         (("fit", "no.csv", "-k", "2", "-o", "m.hmmem"), "no.csv does not exist"),
         (("fit", "data.xlsx", "-k", "2", "-o", "m.hmmem"), "ending '.xlsx'"),
         (("frobnicate",), "frobnicate"),
+        (("fti",), "No such command 'fti'. Did you mean 'fit'? See hmmem --help"),
+        (("sample", "m.hmmem", "-n", "1", "--seed", "-4"), "'--seed': it must be at least 0"),
         (("--frobnicate",), "--frobnicate"),
         (("show", "no.hmmem"), "no.hmmem does not exist"),
         (("show",), "Missing argument"),
@@ -53,15 +61,30 @@ def test_command_line_refuses(refused, arguments, message, tmp_path):
     ("text", "options", "message"),
     [
         ("a,b\n1,2\n3\n", (), "data.csv, line 3: 1 cells; expected 2"),
-        ("a,b\n1,2\n,4\n", (), "NaN in frame 1, feature 0"),
-        ("a\n1\ninf\n", (), "infinity in frame 1"),
+        (
+            "a,b\n1,2\n,4\n",
+            (),
+            "data.csv, line 3, column 'a': the cell is missing (empty, NA or nan); missing values are not",
+        ),
+        ("a\n1\ninf\n", (), "data.csv, line 3, column 'a': inf is no finite number"),
+        ("1,2\n\n\n3,nan\n", (), "data.csv, line 4, column 'x1': the cell is missing"),
+        ("s\nu\nNA\nv\n", ("--model", "categorical"), "data.csv, line 3, column 's': the cell is missing"),
+        ("a,b\nu,2\nv,4\n", (), "column 'a' holds text ('u'), not numbers; use --id a if it says which sequence"),
+        ("a,b\nu,2\nv,4\n", (), "--model categorical if it holds symbols"),
+        ("a,b\n2001-01-01,2\n2001-01-02,4\n", (), "use --time a if it is the time, --id a if"),
+        ("a;b\n1,5;2\n", (), "data.csv has semicolons between its cells; a .csv has commas"),
+        ("a\tb\n1\t2\n", (), "data.csv has tabs between its cells; name it .tsv"),
         ("a,b\n1,2\nx,4\n", (), "line 3, column 'a': 'x' is not a number"),
         ("a,b\n1,2\n3,4\n", ("--columns", "a,c"), "no column 'c'; it has 'a', 'b'"),
         ("a,b\n1,2\n3,4\n", ("--columns", "a,a"), "names 'a' twice"),
         ("a,b\n1,2\n3,4\n", ("--id", "c"), "no column 'c'"),
         ("a\n1\n3\n", ("--id", "a"), "no column besides 'a'"),
-        ("a,b\n1,2\n,4\n", ("--id", "a"), "row 1 has no identifier"),
-        ('a,b\nu,2\n"",4\n', ("--id", "a"), "row 1 has no identifier"),
+        (
+            "a,b\n1,2\n,4\n",
+            ("--id", "a"),
+            "line 3, column 'a': the cell is missing (empty, NA or nan); every row needs an identifier",
+        ),
+        ('a,b\nu,2\n"",4\n', ("--id", "a"), "line 3, column 'a': the cell is missing"),
         ("a,b\n1,2\n3,4\n", ("--id", "a", "--lengths", "l.txt"), "--id and --lengths"),
         ("a,b\n1,2\n3,4\n", ("--lengths", "no.txt"), "no.txt does not exist"),
         ("a,b\n1,2\n3,4\n", ("--lengths", "l.txt"), "they add up to 7 and X has 2"),
@@ -70,7 +93,7 @@ def test_command_line_refuses(refused, arguments, message, tmp_path):
         ("", (), "data.csv is empty"),
         ("a\n1.5\n2\n", ("--model", "poisson"), "1.5"),
         ("a\n-1\n2\n", ("--model", "poisson"), "-1"),
-        ("a\n1\n2\n", ("--model", "mixture", "-k", "3"), "n_components=3"),
+        ("a\n1\n2\n", ("--model", "mixture", "-k", "3"), "--states 3"),
     ],
 )
 def test_fit_refuses_data(refused, data, tmp_path, text, options, message):
@@ -96,7 +119,11 @@ def test_decode_names_symbols_that_the_model_does_not_know(refused, run, data):
     data("s\n" + "\n".join("ab" * 10) + "\n")
     run(*FIT, "--model", "categorical")
     data("s\na\nz\n")
-    assert "symbols that the model does not know: 'z' (first in frame 1" in refused("decode", "m.hmmem", "data.csv")
+    error = refused("decode", "m.hmmem", "data.csv")
+    assert (
+        "symbols that the model does not know: 'z' (first in frame 1, column 0); leave those rows out, or fit the model"
+        " with --unknown ignore" in error
+    )
 
 
 def test_decode_names_an_impossible_sequence(refused, data, tmp_path):

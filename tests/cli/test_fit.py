@@ -111,7 +111,7 @@ def test_fit_with_the_same_seed_writes_the_same_bytes(run, tmp_path):
 def test_fit_that_runs_out_of_updates_warns_in_one_line_and_ends_with_zero(run):
     result = run("fit", "earthquakes", "--model", "poisson", "-k", 3, "-o", "q.hmmem", "--n-iter", 2, "-q", "--json")
     assert result.code == 0
-    assert result.err.startswith("hmmem: warning: stopped by n_iter after 2 updates")
+    assert result.err.startswith("hmmem: warning: stopped by --n-iter")
     assert result.err.count("\n") == 1
     assert result.json["converged"] is False
     assert result.json["stop_reason"] == "max_iter"
@@ -179,8 +179,8 @@ def test_fit_plot_takes_dates_and_refuses_times_that_do_not_increase(run, refuse
     (tmp_path / "b.csv").write_text("day,x\n" + "\n".join(f"{day},{i % 7}" for i, day in enumerate(days[::-1])) + "\n")
     (tmp_path / "c.csv").write_text("day,x\nmonday,1\ntuesday,2\n")
     options = ("--time", "day", "-k", 1, "-o", "m.hmmem", "--plot", "m.svg", "-q")
-    assert "index must increase" in refused("fit", "b.csv", *options)
-    assert "column 'day': expected numbers, or dates like 2001-12-31" in refused("fit", "c.csv", *options)
+    assert "--time must increase" in refused("fit", "b.csv", *options)
+    assert "the column 'day' must hold numbers, or dates like 2001-12-31" in refused("fit", "c.csv", *options)
     assert not (tmp_path / "m.hmmem").exists()
     assert run("fit", "a.csv", *options) == (0, "", "")
     assert hmmem.load("m.hmmem").feature_names_in_.tolist() == ["x"]
@@ -191,6 +191,38 @@ def test_fit_without_matplotlib_names_what_to_install(refused, monkeypatch, tmp_
     error = refused("fit", "nile", "-k", 2, "-o", "m.hmmem", "--plot", "m.png")
     assert error == "drawing needs matplotlib; install it with: pip install hmmem[plot]"
     assert not (tmp_path / "m.hmmem").exists()
+
+
+def test_fit_says_one_update_of_one(run):
+    result = run("fit", "earthquakes", "--model", "poisson", "-k", 2, "-o", "q.hmmem", "--n-iter", 1)
+    assert "hmmem: warning: stopped by --n-iter" in result.err
+    assert "increase --n-iter" in result.err
+    assert "fit_report_" not in result.err
+    assert "nats after 1 update (" in result.err
+
+
+def test_fit_asks_whether_a_column_that_rises_is_the_time(run):
+    result = run("fit", QUAKES, "-k", 2, "-o", "m.hmmem", "-q")
+    assert result.err == (
+        "hmmem: warning: 'year' rises with every row; if it is the time, use --time year, or choose --columns\n"
+    )
+    for options in (("--time", "year"), ("--columns", "year,count")):
+        assert run("fit", QUAKES, "-k", 2, "-o", "m.hmmem", "-q", *options).err == ""
+
+
+def test_fit_asks_about_times_within_sequences(run, tmp_path):
+    lines = [f"{animal},{step},{step % 3}" for step in range(9) for animal in "ab"]
+    (tmp_path / "a.csv").write_text("animal,hour,x\n" + "\n".join(lines) + "\n")
+    assert "use --time hour" in run("fit", "a.csv", "--id", "animal", "-k", 2, "-o", "m.hmmem", "-q").err
+    assert run("fit", "a.csv", "--columns", "hour,x", "-k", 2, "-o", "m.hmmem", "-q").err == ""
+
+
+def test_fit_reads_standard_input(run, piped):
+    piped(QUAKES.read_text())
+    summary = run("fit", "-", "--time", "year", "--model", "poisson", "-k", 2, "-o", "m.hmmem", "-q", "--json").json
+    assert (summary["columns"], summary["frames"]) == (["count"], 107)
+    expected = hmmem.PoissonHMM(2, random_state=0).fit(hmmem.load_dataset("earthquakes").X)
+    assert summary["objective"] == expected.fit_report_.objective
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ def test_help_lists_every_command_with_examples(run):
         own = run(name, "--help")
         assert own.code == 0
         assert f"hmmem {name}" in own.out.split("Examples:")[1]
-    assert run("--help").out == result.out
+    assert run("--help").out == run("-h").out == result.out
+    assert run("fit", "-h").out == run("fit", "--help").out
 
 
 def test_help_leaves_heavy_packages_alone():

@@ -85,6 +85,86 @@ def test_segment_runs_cover_each_sequence(run, walks):
         assert all(0 < float(r["posterior"]) <= 1 for r in own)
 
 
+def test_decode_and_segment_write_times(run, quakes):
+    rows = run("decode", quakes, "earthquakes", "--time", "year").rows
+    assert list(rows[0]) == ["sequence", "frame", "year", "state", "posterior"]
+    np.testing.assert_array_equal(column(rows, "year", int), np.arange(1900, 2007))
+    runs = run("segment", quakes, "earthquakes", "--time", "year").rows
+    assert list(runs[0])[:5] == ["sequence", "start", "end", "first_year", "last_year"]
+    np.testing.assert_array_equal(column(runs, "first_year", int), 1900 + column(runs, "start", int))
+    np.testing.assert_array_equal(column(runs, "last_year", int), 1899 + column(runs, "end", int))
+
+
+def test_segment_takes_the_times_of_each_sequence(run, walks, tmp_path):
+    lines = (tmp_path / walks).read_text().splitlines()
+    seen: dict[str, int] = {}
+    timed = [f"{lines[0]},state"]
+    for line in lines[1:]:
+        name = line.split(",")[0]
+        seen[name] = seen.get(name, -1) + 1
+        timed.append(f"{line},{name}-{seen[name]}")
+    (tmp_path / "timed.csv").write_text("\n".join(timed) + "\n")
+    run("fit", walks, "--id", "animal", "-k", 2, "-o", "w.hmmem", "-q")
+    result = run("segment", "w.hmmem", "timed.csv", "--id", "animal", "--time", "state")
+    assert result.err == ""
+    for row in result.rows:
+        assert row["first_state"] == f"{row['sequence']}-{row['start']}"
+        assert row["last_state"] == f"{row['sequence']}-{int(row['end']) - 1}"
+    rows = run("decode", "w.hmmem", "timed.csv", "--id", "animal", "--time", "state").rows
+    assert list(rows[0]) == ["sequence", "frame", "state_", "state", "posterior"]
+    assert [row["state_"] for row in rows] == [line.rsplit(",", 1)[1] for line in timed[1:]]
+
+
+def test_sequences_come_in_the_order_of_their_first_rows(run, walks, tmp_path):
+    run("fit", walks, "--id", "animal", "-k", 2, "-o", "w.hmmem", "-q")
+    text = (tmp_path / walks).read_text().replace("ant,", "zebu,")
+    (tmp_path / walks).write_text(text)
+    first = list(dict.fromkeys(line.split(",")[0] for line in text.splitlines()[1:]))
+    assert first == ["zebu", "bee", "cat"]
+    assert [row["sequence"] for row in run("score", "w.hmmem", walks, "--id", "animal").rows] == first
+    runs = run("segment", "w.hmmem", walks, "--id", "animal").rows
+    assert list(dict.fromkeys(row["sequence"] for row in runs)) == first
+
+
+def test_decode_says_which_columns_it_leaves_out(run, walks):
+    run("fit", walks, "--id", "animal", "-k", 2, "-o", "w.hmmem", "-q")
+    assert run("decode", "w.hmmem", walks).err == (
+        "hmmem: note: the column 'animal' is not used, and all 60 rows are one sequence; --id names a column that "
+        "tells sequences apart\n"
+    )
+    assert run("decode", "w.hmmem", walks, "--columns", "x,y").err == ""
+    assert run("decode", "w.hmmem", walks, "--id", "animal").err == ""
+    run("fit", walks, "--columns", "x", "-k", 2, "-o", "x.hmmem", "-q")
+    err = run("score", "x.hmmem", walks, "--id", "animal").err
+    assert err == "hmmem: note: the column 'y' is not used\n"
+
+
+def test_samples_can_be_piped_into_score(run, piped, quakes, tmp_path):
+    drawn = run("sample", quakes, "-n", 50, "--seed", 1).out
+    (tmp_path / "drawn.csv").write_text(drawn)
+    piped(drawn)
+    assert run("score", quakes, "-").out == run("score", quakes, "drawn.csv").out
+    model = hmmem.GaussianHMM(2).set_params(random_state=0).fit(hmmem.load_dataset("old_faithful").X)
+    model.save(tmp_path / "bare.hmmem")  # from an array: its columns have no names
+    drawn = run("sample", "bare.hmmem", "-n", 50, "--seed", 1).out
+    piped(drawn)
+    X = np.array([[float(cell) for cell in line.split(",")[:2]] for line in drawn.splitlines()[1:]])
+    assert float(run("score", "bare.hmmem", "-").rows[0]["log_likelihood"]) == model.score(X)
+
+
+def test_standard_input_may_be_tsv_and_is_named_in_errors(run, refused, piped, quakes):
+    piped("count\tplace\n3\ta\n4\tb\n")
+    assert len(run("decode", quakes, "-").rows) == 2
+    piped("count,place\n3,a\n\n,b\n")
+    assert "standard input, line 4, column 'count': the cell is missing" in refused("decode", quakes, "-")
+    piped("count\n3\n\nNA\n")
+    assert "standard input, line 4, column 'count': the cell is missing" in refused("decode", quakes, "-")
+    piped("")
+    assert refused("decode", quakes, "-") == "standard input is empty; expected a table"
+    piped("a;b\n1;2\n")
+    assert "standard input has semicolons" in refused("decode", quakes, "-")
+
+
 def test_segment_refuses_a_mixture_and_names_decode(refused, run):
     run("fit", "nile", "--model", "mixture", "-k", 2, "-o", "m.hmmem", "-q")
     assert "hmmem decode gives the component of each frame" in refused("segment", "m.hmmem", "nile")
@@ -139,7 +219,7 @@ def test_sample_of_several_sequences_numbers_them(run, quakes, tmp_path):
 
 def test_sample_wants_either_a_number_or_lengths(refused, quakes):
     assert "-n" in refused("sample", quakes)
-    assert "at least 1" in refused("sample", quakes, "-n", 0)
+    assert refused("sample", quakes, "-n", 0) == "-n must be at least 1; got 0"
 
 
 def test_show_prints_parameters_durations_and_the_end_of_the_fit(run, quakes):
@@ -152,6 +232,8 @@ def test_show_prints_parameters_durations_and_the_end_of_the_fit(run, quakes):
         assert f"{model.get_stationary_distribution()[k]:.4f}" in result.out
         assert f"{model.transmat_[k, k]:.4f}" in result.out
     assert f"{model.n_iter_} updates" in result.out
+    assert result.out.rstrip().endswith("stopped by loglik")  # a file does not know how long the fit took
+    assert run("show", quakes, "--json").json["seconds"] is None
     assert result.err == ""
 
 

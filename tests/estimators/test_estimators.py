@@ -293,17 +293,16 @@ def test_a_singular_restart_is_never_returned():
     assert model.covariances_.min() > 0.01
 
 
-def test_a_start_that_collapses_by_itself_is_singular_or_an_error_of_its_own_class():
+def test_a_start_that_collapses_by_itself_is_singular():
     X = np.concatenate([noise(n=30), [[50.0, 50.0]]])  # k-means gives the outlier a cluster of one point
     model = quiet(hmmem.GaussianHMM(2, variance_floor=0.0, random_state=0), X)
     assert model.fit_report_.stop_reason == "singular"
     assert np.isfinite(model.score(X))
     X[:2] = 0.0
     states = (np.arange(31) < 2).astype(int)
-    with pytest.raises(
-        hmmem.SingularModelError, match="the variance of state 1, feature 0 reached zero; a variance_fl"
-    ):
-        hmmem.GaussianHMM(2, variance_floor=0.0, init=states).fit(X)
+    model = quiet(hmmem.GaussianHMM(2, variance_floor=0.0, init=states), X)
+    assert model.fit_report_.stop_reason == "singular"
+    assert np.isfinite(model.score(X))
     assert quiet(hmmem.GaussianHMM(2, init=states), X).converged_
 
 

@@ -355,3 +355,13 @@ def test_write_table_refuses_uneven_columns_and_other_formats(tmp_path):
     with pytest.raises(ValueError, match="format must be"):
         write_table(tmp_path / "t", {"a": [1]}, format="xml")
     assert os.listdir(tmp_path) == []
+
+
+def test_read_lengths_refuses_numbers_beyond_all_lengths(tmp_path):
+    path = tmp_path / "lengths.txt"
+    path.write_text("3\n" + "9" * 40 + "\n")
+    with pytest.raises(ValueError, match=r"line 2: 9999.* is no length that a sequence can have"):
+        read_lengths(path)
+    np.save(tmp_path / "lengths.npy", np.array([3, 2**62]))
+    with pytest.raises(ValueError, match="holds 4611686018427387904, no length"):
+        read_lengths(tmp_path / "lengths.npy")
