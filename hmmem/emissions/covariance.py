@@ -25,6 +25,8 @@ POINT = 2.0**-104
 FLAT = 2.0**-36
 #: From this many means on, moments about one origin are faster as products of matrices (measured).
 PRODUCTS = 64
+#: Up to this many features densities and moments of matrices run over triangles, beyond as products (measured).
+TRIANGLES = 32
 #: A difference of moments is exact to about this share of the squared shift between origin and mean.
 CANCELLED = 1e-12
 
@@ -224,28 +226,26 @@ class Full(Covariance):
         return np.sqrt(np.einsum("kii->ki", self.full()))
 
     @cached_property
-    def _factors(self) -> tuple[list[np.ndarray], np.ndarray]:
-        """Whitening matrices, (x - mean) @ W has unit covariance, and the constants of the densities."""
+    def _factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower triangles that whiten, W (x - mean) has unit covariance, and the constants of the densities."""
         factors, constants = [], []
-        for matrix in np.atleast_3d(self.values).reshape(-1, self.n_features, self.n_features):
+        for matrix in self.values.reshape(-1, self.n_features, self.n_features):
             sd = np.sqrt(np.diag(matrix))
             lower = np.linalg.cholesky(matrix / np.outer(sd, sd))  # of the correlations: any scale of the features
-            whiten = np.linalg.solve(lower, np.diag(1 / sd)).T
-            factors.append(np.ascontiguousarray(whiten))
+            factors.append(np.tril(np.linalg.solve(lower, np.diag(1 / sd))))
             log_det = np.log(np.diag(lower)).sum() + np.log(sd).sum()
             constants.append(-0.5 * self.n_features * LOG_2PI - log_det)
-        return factors, np.array(constants)
-
-    def _row(self, k: int) -> tuple[np.ndarray, float]:
-        factors, constants = self._factors
-        return factors[k], constants[k]
+        return np.array(factors), np.resize(constants, self.n_rows)
 
     def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
+        factors, constants = self._factors
+        if self.n_features <= TRIANGLES:
+            emitting.full_log_lik(X, centre, np.ascontiguousarray(offsets), factors, constants, out)
+            return
         z = X - centre
         for k in range(self.n_rows):
-            whiten, constant = self._row(k)
-            y = (z - offsets[k]) @ whiten
-            out[:, k] = constant - 0.5 * np.einsum("ij,ij->i", y, y)
+            y = (z - offsets[k]) @ factors[k % len(factors)].T
+            out[:, k] = constants[k] - 0.5 * np.einsum("ij,ij->i", y, y)
 
     @staticmethod
     def moments(
@@ -253,6 +253,10 @@ class Full(Covariance):
     ) -> tuple[np.ndarray, np.ndarray]:
         R, D = gamma.shape[1], X.shape[1]
         first, second = np.empty((R, D)), np.empty((R, D, D))
+        if D <= TRIANGLES:
+            origins = np.ascontiguousarray(np.broadcast_to(origin, (R, D)))
+            emitting.full_moments(X, centre, origins, np.ascontiguousarray(gamma), first, second)
+            return first, second
         centred = X - centre
         z = centred - origin[0]
         for k in range(R):
@@ -319,9 +323,6 @@ class Tied(Full):
 
     def full(self) -> np.ndarray:
         return np.broadcast_to(self.values, (self.n_rows, *self.values.shape))
-
-    def _row(self, k: int) -> tuple[np.ndarray, float]:
-        return super()._row(0)
 
     @staticmethod
     def moments(

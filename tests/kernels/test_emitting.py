@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import logsumexp
 
+from hmmem.emissions import Gaussian, covariance
 from hmmem.kernels import emitting, sampling
 
 
@@ -70,3 +71,34 @@ def test_sample_path_inverts_the_cumulative_rows() -> None:
     uniforms, path = np.array([0.2, 0.4, 0.6, 0.9999999, 0.3, 0.0]), np.empty(6, dtype=np.int64)
     sampling.sample_path(start, rows, uniforms, np.array([0, 4, 6]), path)
     assert path.tolist() == [0, 0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("D", [1, 3, 4, 5, 13])
+@pytest.mark.parametrize("n", [1, 8, 130, 300])
+def test_full_kernels_match_numpy(n: int, D: int) -> None:
+    rng = np.random.default_rng([n, D])
+    X, centre, offsets = rng.normal(size=(n, D)), rng.normal(size=D), rng.normal(size=(3, D))
+    constant, gamma = rng.normal(size=3), rng.random((n, 3))
+    centred = (X - centre)[:, None] - offsets
+    for matrices in (1, 3):
+        whiten = np.tril(rng.normal(size=(matrices, D, D)))
+        out = np.empty((n, 3))
+        emitting.full_log_lik(X, centre, offsets, whiten, constant, out)
+        y = np.einsum("kij,tkj->tki", np.broadcast_to(whiten, (3, D, D)), centred)
+        assert_allclose(out, constant - 0.5 * (y**2).sum(axis=2), rtol=1e-12, atol=1e-12)
+    first, second = np.empty((3, D)), np.empty((3, D, D))
+    emitting.full_moments(X, centre, offsets, gamma, first, second)
+    assert_allclose(first, np.einsum("tk,tkd->kd", gamma, centred), rtol=1e-11, atol=1e-12)
+    assert_allclose(second, np.einsum("tk,tki,tkj->kij", gamma, centred, centred), rtol=1e-11, atol=1e-12)
+
+
+def test_products_and_triangles_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    X, gamma = rng.normal(size=(50, 5)), rng.random((50, 2))
+    rows = Gaussian.of(rng.normal(size=(2, 5)), np.stack([np.cov(rng.normal(size=(5, 40))) for _ in "ab"]), "full")
+    near = rows.log_lik(X), rows.statistics(X, gamma)
+    monkeypatch.setattr(covariance, "TRIANGLES", 0)
+    far = rows.log_lik(X), rows.statistics(X, gamma)
+    assert_allclose(near[0], far[0], rtol=1e-13)
+    assert_allclose(near[1].second, far[1].second, rtol=1e-12)
+    assert_allclose(near[1].first, far[1].first, rtol=1e-12, atol=1e-13)
