@@ -230,7 +230,7 @@ def smooth_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, w
 
 Piece = Any
 #: Filtered pieces of a strip that are kept for the way back, the last ones; those before are filtered again.
-KEPT = 16
+KEPT = 8
 
 
 def smooth_strip(

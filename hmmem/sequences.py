@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-#: Numbers in one (frames x states) array of a block: 256 KiB of float64. A constant of the library, never read from
+#: Numbers in one (frames x states) array of a block: 512 KiB of float64. A constant of the library, never read from
 #: the machine, so that the order of every sum is the same everywhere.
-BLOCK_SIZE = 32768
+BLOCK_SIZE = 65536
 #: A sequence longer than this many blocks is cut into pieces of one block.
 LONG = 2
 
