@@ -138,7 +138,10 @@ def _emissions(rng: np.random.Generator) -> None:
         quadratic = np.einsum("ti,ij,tj->t", z, np.linalg.inv(full[name]), z)
         expected = -0.5 * (quadratic + np.log(np.linalg.det(2 * np.pi * full[name])))
         _same(rows.log_lik(X)[:, 0], expected)
-        _same(rows.maximise(rows.statistics(X, gamma)).means[0], (gamma * X).sum(axis=0) / gamma.sum())
+        learnt, centred = rows.maximise(rows.statistics(X, gamma)), X - (gamma * X).sum(axis=0) / gamma.sum()
+        _same(learnt.means[0], (gamma * X).sum(axis=0) / gamma.sum())
+        if name in {"tied", "full"}:
+            _same(learnt.covariance.full()[0], (gamma * centred).T @ centred / gamma.sum())
     both, origins = np.column_stack([gamma, 1 - gamma]), np.stack([mean, mean + 1.0])
     first, second = SHAPES["diag"].moments(X, np.zeros(2), origins, both)
     z = X[:, None] - origins

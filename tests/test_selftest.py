@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hmmem
-from hmmem.kernels import decoding, emitting, logspace, sampling, scaled
+from hmmem.kernels import decoding, emitting, lanes, logspace, sampling, scaled
 
 
 def test_selftest_passes_and_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,11 +40,14 @@ def flip(out: np.ndarray) -> None:
         (scaled, "shift", -1, scale_up, "recursions"),
         (scaled, "forward", 10, scale_up, "recursions"),
         (scaled, "backward", -1, scale_up, "recursions"),
+        (lanes, "smooth", -4, scale_up, "lanes"),
         (logspace, "forward", -3, scale_up, "log space"),
         (logspace, "backward", -1, scale_up, "log space"),
         (decoding, "viterbi_back", -1, flip, "decoding"),
         (decoding, "joint_log_prob", -1, scale_up, "decoding"),
         (emitting, "diag_log_lik", -1, scale_up, "emissions"),
+        (emitting, "full_log_lik", -1, scale_up, "emissions"),
+        (emitting, "full_moments", -1, scale_up, "emissions"),
         (emitting, "gather", -1, scale_up, "emissions"),
         (emitting, "scatter", -1, scale_up, "emissions"),
         (emitting, "responsibilities", -1, scale_up, "emissions"),
