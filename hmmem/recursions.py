@@ -198,14 +198,22 @@ def _smooth_lanes(
     counts *= chain.transmat
     unsure = status == UNSURE
     if unsure.any():
-        rows, inside = rows_of(offsets, unsure)
-        exact = LogSpace(chain)
-        again = exact.forward(log_lik[rows], inside, None, True)
-        rescued = exact.backward(again, log_lik[rows], inside, None, shares[unsure])
+        rows, again, rescued = _rescue(chain, log_lik, offsets, unsure, weights)
         gamma[rows] = rescued.gamma
         counts += rescued.counts
+        inside = rows_of(offsets, unsure)[1]
         log_likelihood[unsure], status[unsure] = np.add.reduceat(again.log_c, inside[:-1]), again.status
     return Posterior(log_likelihood, status, gamma, counts)
+
+
+def _rescue(
+    chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, unsure: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, Filtered, Smoothed]:
+    """Run the unsure sequences again in log space; returns their frames, and what came out."""
+    rows, inside = rows_of(offsets, unsure)
+    space, again = LogSpace(chain), log_lik[rows]
+    f = space.forward(again, inside, None, True)
+    return rows, f, space.backward(f, again, inside, None, None if weights is None else weights[unsure])
 
 
 def smooth_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, weights: np.ndarray | None) -> Posterior:
@@ -217,11 +225,7 @@ def smooth_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, w
     s = space.backward(f, log_lik, offsets, None, weights)
     unsure = f.status == UNSURE
     if unsure.any():
-        rows, inside = rows_of(offsets, unsure)
-        exact = LogSpace(chain)
-        weights = None if weights is None else weights[unsure]
-        again = exact.forward(log_lik[rows], inside, None, True)
-        rescued = exact.backward(again, log_lik[rows], inside, None, weights)
+        rows, again, rescued = _rescue(chain, log_lik, offsets, unsure, weights)
         s.gamma[rows], f.log_c[rows] = rescued.gamma, again.log_c
         f.status[unsure] = again.status
         s.counts += rescued.counts

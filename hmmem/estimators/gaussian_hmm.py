@@ -50,6 +50,7 @@ class GaussianHMM(HMMEstimator):
     variance_floor : float
         No variance falls below this share of its feature's variance over the training data (``full``, ``tied``: no
         eigenvalue in those units). A constraint of the maximisation, so that EM stays monotone. 0: plain Baum-Welch.
+        ``full`` and ``tied`` refuse floors between 0 and 1e-6, which a matrix in double precision cannot hold.
     max_time : float or None
         Stop after this many seconds.
     random_state : int, Generator, RandomState or None

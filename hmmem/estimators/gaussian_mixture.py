@@ -48,6 +48,7 @@ class GaussianMixture(Estimator):
     variance_floor : float
         In place of ``reg_covar``: no variance falls below this share of its feature's variance over the training data
         (``full``, ``tied``: no eigenvalue in those units). Nothing is added to any covariance. 0: plain EM.
+        ``full`` and ``tied`` refuse floors between 0 and 1e-6, which a matrix in double precision cannot hold.
     max_iter : int
         Largest number of updates.
     n_init : int
