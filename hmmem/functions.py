@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hmmem import recursions
+from hmmem import decoding, recursions
 from hmmem.chain import ChainArrays, MarkovChain
 from hmmem.parameters import check_array, check_probabilities
 from hmmem.probabilities import stationary
@@ -226,7 +226,7 @@ def viterbi(startprob: Any, transmat: Any, log_lik: Any, endprob: Any = None) ->
     ([0, 0, 1], 0.01512)
     """
     chain, log_lik = _checked(startprob, transmat, log_lik, endprob)
-    return recursions.decode_strip(chain, _pieces(log_lik), _same)
+    return decoding.decode_strip(chain, _pieces(log_lik), _same)
 
 
 def joint_log_prob(startprob: Any, transmat: Any, log_lik: Any, path: Any, endprob: Any = None) -> float:
@@ -273,7 +273,7 @@ def joint_log_prob(startprob: Any, transmat: Any, log_lik: Any, path: Any, endpr
     if states.min() < 0 or states.max() >= K:
         raise ValueError(f"path must hold states 0 to {K - 1}; it holds {states.min()} to {states.max()}")
     states = np.ascontiguousarray(states, dtype=np.int64)
-    value = recursions.path_log_prob(chain, log_lik, np.array([0, T]), states)[0]
+    value = decoding.path_log_prob(chain, log_lik, np.array([0, T]), states)[0]
     return float(value) if math.isfinite(value) else -math.inf
 
 

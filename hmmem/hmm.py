@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hmmem import recursions
+from hmmem import decoding, recursions
 from hmmem.chain import MarkovChain
 from hmmem.emissions.protocol import Emission
 from hmmem.kernels.scaled import UNSURE
@@ -251,11 +251,11 @@ def _smooth_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarra
 
 def _decode_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray]:
     if not block.is_long(model.width):
-        return recursions.decode_block(model.chain.arrays, model.log_lik(block), block.offsets)
-    path, log_prob = recursions.decode_strip(model.chain.arrays, block.pieces(model.width), model.log_lik)
+        return decoding.decode_block(model.chain.arrays, model.log_lik(block), block.offsets)
+    path, log_prob = decoding.decode_strip(model.chain.arrays, block.pieces(model.width), model.log_lik)
     return path, np.array([log_prob])
 
 
 def _path_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray]:
     path = np.ascontiguousarray(block.per_frame["path"])
-    return (recursions.path_log_prob(model.chain.arrays, model.log_lik(block), block.offsets, path),)
+    return (decoding.path_log_prob(model.chain.arrays, model.log_lik(block), block.offsets, path),)

@@ -1,4 +1,4 @@
-"""Filtering, smoothing and decoding of blocks: what stands between a model and the kernels.
+"""Filtering and smoothing of blocks: what stands between a model and the kernels.
 
 A block holds whole sequences, or it is a *strip*: one long sequence in pieces. A strip is filtered from left to right,
 keeping only the message at the left edge of each piece, and smoothed from right to left, where each piece is filtered
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from hmmem.chain import ChainArrays
-from hmmem.kernels import decoding, lanes, logspace, scaled
+from hmmem.kernels import lanes, logspace, scaled
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
 from hmmem.probabilities import log
 
@@ -258,7 +258,7 @@ def smooth_strip(
         kept: deque[tuple[Filtered, np.ndarray]] = deque(maxlen=KEPT)
         for i, piece in enumerate(pieces):
             log_lik = log_lik_of(piece)
-            f = space.forward(log_lik, _whole(log_lik), messages[-1], i == len(pieces) - 1)
+            f = space.forward(log_lik, whole(log_lik), messages[-1], i == len(pieces) - 1)
             kept.append((f, log_lik))
             terms.append(float(f.log_c.sum()))
             messages.append(f.alpha[-1].copy())
@@ -274,9 +274,9 @@ def smooth_strip(
                 f, log_lik = kept.pop()
             else:
                 log_lik = log_lik_of(pieces[i])
-                f = space.forward(log_lik, _whole(log_lik), messages[i], i == len(pieces) - 1)
+                f = space.forward(log_lik, whole(log_lik), messages[i], i == len(pieces) - 1)
             f.doubt = doubt  # it adds up over the whole sequence
-            s = space.backward(f, log_lik, _whole(log_lik), ahead, None)
+            s = space.backward(f, log_lik, whole(log_lik), ahead, None)
             counts, ahead = counts + s.counts, s.onward
             part = None if f.status[0] == UNSURE else visit(i, s.gamma)
             total = part if total is None else total if part is None else part + total
@@ -285,7 +285,8 @@ def smooth_strip(
     raise AssertionError("the log-space pass is never unsure")
 
 
-def _whole(log_lik: np.ndarray) -> np.ndarray:
+def whole(log_lik: np.ndarray) -> np.ndarray:
+    """Return the offsets of a block that is one sequence, or a piece of one."""
     return np.array([0, len(log_lik)])
 
 
@@ -316,8 +317,8 @@ def filter_strip(
         message, share, terms = None, None, []
         for i, piece in enumerate(pieces):
             log_lik = log_lik_of(piece)
-            f = space.forward(log_lik, _whole(log_lik), message, i == len(pieces) - 1)
-            share = space.certify(f, _whole(log_lik), share, i == len(pieces) - 1)
+            f = space.forward(log_lik, whole(log_lik), message, i == len(pieces) - 1)
+            share = space.certify(f, whole(log_lik), share, i == len(pieces) - 1)
             if f.status[0] == UNSURE:
                 break
             alpha = f.alpha if isinstance(space, ScaledSpace) else probabilities(f.alpha)
@@ -334,58 +335,3 @@ def filter_strip(
 def probabilities(log_alpha: np.ndarray) -> np.ndarray:
     """Return exp(log_alpha), where a possible state has at least the probability 2^-500."""
     return np.where(log_alpha > -np.inf, np.maximum(np.exp(log_alpha), LIFT), 0.0)
-
-
-def decode_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the best paths (n,) of whole sequences and their log p(x, path) (m,)."""
-    delta, path = np.empty_like(log_lik), np.empty(len(log_lik), np.int64)
-    decoding.viterbi_forward(chain.log_startprob, NOTHING, False, chain.log_transposed, log_lik, offsets, delta)
-    decoding.viterbi_back(chain.log_transposed, chain.log_endprob, -1, delta, offsets, path)
-    return path, path_log_prob(chain, log_lik, offsets, path)
-
-
-def path_log_prob(
-    chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, path: np.ndarray, goes_on: bool = False
-) -> np.ndarray:
-    """Return log p(x, path) of each sequence, (m,), without the end if the sequence goes on elsewhere."""
-    log_prob = np.empty(len(offsets) - 1)
-    decoding.joint_log_prob(
-        chain.log_startprob, chain.log_transmat, chain.log_endprob, log_lik, offsets, path, goes_on, log_prob
-    )
-    return log_prob
-
-
-def decode_strip(
-    chain: ChainArrays, pieces: Sequence[Piece], log_lik_of: Callable[[Piece], np.ndarray]
-) -> tuple[np.ndarray, float]:
-    """Return the best path of one sequence in pieces, and its log p(x, path)."""
-
-    def forward(i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        log_lik = log_lik_of(pieces[i])
-        offsets, delta = _whole(log_lik), np.empty_like(log_lik)
-        decoding.viterbi_forward(chain.log_startprob, messages[i], i > 0, chain.log_transposed, log_lik, offsets, delta)
-        return log_lik, offsets, delta
-
-    messages = [NOTHING]
-    messages.extend(forward(i)[2][-1].copy() for i in range(len(pieces)))
-    path = [NOTHING] * len(pieces)
-    terms: list[float] = []
-    state = -1
-    for i in range(len(pieces) - 1, -1, -1):
-        log_lik, offsets, delta = forward(i)
-        goes_on = i < len(pieces) - 1
-        path[i] = np.empty(len(log_lik), np.int64)
-        decoding.viterbi_back(
-            chain.log_transposed, NOTHING if goes_on else chain.log_endprob, state, delta, offsets, path[i]
-        )
-        if path[i][-1] < 0:
-            return np.full(sum(len(log_lik_of(piece)) for piece in pieces), -1), -math.inf
-        if goes_on:
-            terms.append(float(chain.log_transmat[path[i][-1], state]))
-        # the piece's own terms: its first state is entered by the piece before, not by startprob
-        start = chain.log_startprob if i == 0 else np.zeros_like(chain.log_startprob)
-        inner = np.empty(1)
-        decoding.joint_log_prob(start, chain.log_transmat, chain.log_endprob, log_lik, offsets, path[i], goes_on, inner)
-        terms.append(float(inner[0]))
-        state = int(path[i][0])
-    return np.concatenate(path), math.fsum(terms)

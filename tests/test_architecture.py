@@ -19,7 +19,7 @@ LAYERS = (
     {"alphabet", "datasets", "files", "kernels", "parameters", "probabilities", "report", "sequences", "statistics"},
     {"em", "folds", "inputs", "parallel"},
     {"chain", "emissions"},
-    {"functions", "recursions"},
+    {"decoding", "functions", "recursions"},
     {"hmm", "mixture", "training"},
     {"starts"},
     {"estimators"},

@@ -10,7 +10,7 @@ import reference as ref
 from generators import MODELS, Model, random_endprob, random_hmm, random_rows, with_end
 from numpy.testing import assert_allclose, assert_array_equal
 
-from hmmem import recursions
+from hmmem import decoding, recursions
 from hmmem.chain import MarkovChain
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, SURE, UNSURE
 
@@ -82,7 +82,7 @@ def test_impossible_sequence_leaves_its_neighbours_alone() -> None:
     assert_array_equal(p.gamma[4:9], 0.0)
     expected = [ref.log_forward_backward(model.startprob, model.transmat, log_lik[a:b]) for a, b in ((0, 4), (9, 12))]
     assert_allclose(p.counts, expected[0].counts + 2.0 * expected[1].counts, rtol=1e-9, atol=1e-12)
-    path, log_prob = recursions.decode_block(chain, log_lik, offsets)
+    path, log_prob = decoding.decode_block(chain, log_lik, offsets)
     assert_array_equal(path[4:9], -1)
     assert log_prob[1] == -np.inf
     assert np.isfinite(log_prob[[0, 2]]).all()
@@ -149,7 +149,7 @@ def test_viterbi_ties_go_to_the_lowest_state(seed: int, with_endprob: bool) -> N
         log_transposed=np.ascontiguousarray(trans.T),
         log_endprob=end if with_endprob else np.empty(0),
     )
-    path, log_prob = recursions.decode_block(chain, log_lik, np.array([0, T]))
+    path, log_prob = decoding.decode_block(chain, log_lik, np.array([0, T]))
     expected = ref.enumerate_paths(np.exp(start), np.exp(trans), log_lik, np.exp(end) if with_endprob else None)
     if expected.path is None:
         assert log_prob[0] == -np.inf
@@ -164,7 +164,7 @@ def test_joint_log_prob_is_summed_without_loss() -> None:
     model = random_hmm(rng, 2, 50_000, zeros=0.0, neg_inf=0.0, gap=1e4)
     chain = MarkovChain(model.startprob, model.transmat).arrays
     path = rng.integers(2, size=50_000)
-    found = recursions.path_log_prob(chain, model.log_lik, np.array([0, 50_000]), path)
+    found = decoding.path_log_prob(chain, model.log_lik, np.array([0, 50_000]), path)
     assert_allclose(found[0], ref.joint_log_prob(path.tolist(), *model), rtol=2e-16)
 
 
