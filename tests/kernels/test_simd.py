@@ -30,6 +30,8 @@ def every_operation(a, b, out):
     simd.store(out, 40, simd.where(x, y, x, y))
     simd.store(out, 48, simd.nearest(x))
     simd.store(out, 56, simd.power_of_two(simd.nearest(y)))
+    simd.store(out, 64, simd.larger(x, y))
+    simd.store(out, 72, simd.smaller(x, y))
     return simd.any_less(x, y)
 
 
@@ -54,19 +56,19 @@ def test_exp_gives_exact_zeros_below_its_range():
 
 def test_operations_match_their_numpy_twins():
     rng = np.random.default_rng(1)
-    a, b, out = 10 * rng.normal(size=8), 10 * rng.normal(size=8), np.empty(64)
+    a, b, out = 10 * rng.normal(size=8), 10 * rng.normal(size=8), np.empty(80)
     a[3] = b[3]
     less = every_operation(a, b, out)
     with np.errstate(all="raise"):
         expected = [a + b, a - b, a * b, a / b, twin.fma(a, b, twin.splat(0.5)), twin.where(a, b, a, b)]
-        expected += [twin.nearest(a), twin.power_of_two(twin.nearest(b))]
-    assert_allclose(out.reshape(8, 8), expected, rtol=1e-15, atol=1e-14)
+        expected += [twin.nearest(a), twin.power_of_two(twin.nearest(b)), twin.larger(a, b), twin.smaller(a, b)]
+    assert_allclose(out.reshape(10, 8), expected, rtol=1e-15, atol=1e-14)
     assert less is twin.any_less(a, b) is True
     assert every_operation(a, a, out) is False
 
 
 def test_where_takes_the_other_where_a_number_is_nan():
-    out = np.empty(64)
+    out = np.empty(80)
     a, b = np.full(8, np.nan), np.arange(8.0) + 1
     every_operation(a, b, out)
     assert_array_equal(out[40:48], b)

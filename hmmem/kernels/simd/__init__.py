@@ -25,25 +25,51 @@ if config.DISABLE_JIT:
 else:
     from hmmem.kernels.simd import vector as operations  # type: ignore[no-redef]
 
-any_less, fma, load, nearest = operations.any_less, operations.fma, operations.load, operations.nearest
-power_of_two, splat, store, where = operations.power_of_two, operations.splat, operations.store, operations.where
+any_less, fma, larger, load = operations.any_less, operations.fma, operations.larger, operations.load
+nearest, power_of_two, smaller = operations.nearest, operations.power_of_two, operations.smaller
+splat, store, where = operations.splat, operations.store, operations.where
 
-__all__ = ["any_less", "exp", "fma", "load", "log_lanes", "nearest", "power_of_two", "splat", "store", "where"]
+__all__ = [
+    "any_less",
+    "exp",
+    "fma",
+    "larger",
+    "load",
+    "log_lanes",
+    "nearest",
+    "power_of_two",
+    "smaller",
+    "splat",
+    "store",
+    "where",
+]
 
-#: 1 / n! for n = 13 .. 2: the Taylor polynomial of exp on [-log(2) / 2, log(2) / 2] is exact to a rounding.
-_TAYLOR = tuple(1.0 / float(np.prod(np.arange(1.0, n + 1))) for n in range(13, 1, -1))
+#: (exp(r) - 1 - r) / r^2 on [-log(2) / 2, log(2) / 2], highest power first: interpolated at Chebyshev's points with 60
+#: digits; 1 + r + r^2 times it is within 1.7e-17 of exp(r).
+_EXP = (
+    2.510038549551032e-08,
+    2.7620088445409746e-07,
+    2.7557268459997064e-06,
+    2.4801521295954376e-05,
+    1.9841269863053618e-04,
+    1.3888888917213717e-03,
+    8.333333333330062e-03,
+    4.166666666662413e-02,
+    1.6666666666666669e-01,
+    0.5,
+)
 
 
 @inline
 def exp(x):
     """The exp of eight numbers up to 709, within 2.3e-16 of its value; 0 below -708, and so for -inf."""
     low = splat(-708.0)
-    y = where(x, low, low, x)
+    y = larger(x, low)
     n = nearest(y * splat(1.4426950408889634))
     r = fma(n, splat(-6.93147180369123816490e-01), y)  # Cody and Waite: log(2) in two parts
     r = fma(n, splat(-1.90821492927058770002e-10), r)
-    p = splat(_TAYLOR[0])
-    for c in _TAYLOR[1:]:
+    p = splat(_EXP[0])
+    for c in _EXP[1:]:
         p = fma(p, r, splat(c))
     p = fma(p, r, splat(1.0))
     p = fma(p, r, splat(1.0))

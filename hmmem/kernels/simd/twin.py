@@ -1,4 +1,4 @@
-"""The operations of :mod:`hmmem.kernels.vector` on arrays of 8, for when the JIT is switched off."""
+"""The operations of :mod:`hmmem.kernels.simd.vector` on arrays of 8, for when the JIT is switched off."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ def nearest(a):
 def where(a, b, x, y):
     """Take x where a < b, else y."""
     return np.where(a < b, x, y)
+
+
+def larger(a, b):
+    """Return the larger of two numbers."""
+    return np.where(a < b, b, a)
+
+
+def smaller(a, b):
+    """Return the smaller of two numbers."""
+    return np.where(a < b, a, b)
 
 
 def any_less(a, b):

@@ -125,6 +125,26 @@ def where(typing_context, a, b, x, y):
 
 
 @intrinsic
+def larger(typing_context, a, b):
+    """Return the larger of two numbers."""
+
+    def codegen(context, builder, sig, args):
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[1], args[0])
+
+    return vector(a, b), codegen
+
+
+@intrinsic
+def smaller(typing_context, a, b):
+    """Return the smaller of two numbers."""
+
+    def codegen(context, builder, sig, args):
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[0], args[1])
+
+    return vector(a, b), codegen
+
+
+@intrinsic
 def any_less(typing_context, a, b):
     """Return whether a < b in any lane."""
 
