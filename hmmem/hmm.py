@@ -82,10 +82,13 @@ class HiddenMarkovModel:
 
     # --- what a model says about data -------------------------------------------------------------------------------
 
-    def log_lik(self, block: Sequences) -> np.ndarray:
-        """Return log p(x_t | state), (N, S) in nats."""
-        log_lik = self.emission.log_lik(block.X)
+    def log_lik(self, X: np.ndarray) -> np.ndarray:
+        """Return log p(x_t | state) in nats, (N, S) for frames (N, D), or lanes (n, S, 8) for lanes (n, D, 8)."""
+        log_lik = self.emission.log_lik(X)
         return log_lik if self.chain.pdf is None else np.ascontiguousarray(log_lik[:, self.chain.pdf])
+
+    def _log_lik_of(self, piece: Sequences) -> np.ndarray:
+        return self.log_lik(piece.X)
 
     def score_sequences(self, data: Sequences, map: Map = map) -> np.ndarray:
         """Return log p(x) of each sequence, (n,) in nats; -inf for an impossible one."""
@@ -128,7 +131,7 @@ class HiddenMarkovModel:
         """Posteriors of the emission's rows, from those of the states."""
         if self.chain.pdf is None:
             return gamma
-        rows = np.zeros((len(gamma), self.emission.n_rows))
+        rows = np.zeros((len(gamma), self.emission.n_rows, *gamma.shape[2:]))
         for state, row in enumerate(self.chain.pdf):
             rows[:, row] += gamma[:, state]
         return rows
@@ -144,13 +147,22 @@ def __getattr__(name: str) -> Any:
 
 
 def _collect(
-    model: HiddenMarkovModel, block: Sequences, log_likelihood: float, first: np.ndarray, last: np.ndarray,
-    counts: np.ndarray, emission: Statistics, weight: float, n_impossible: int,
+    model: HiddenMarkovModel, block: Sequences, possible: np.ndarray | None, log_likelihood: np.ndarray,
+    first: np.ndarray, last: np.ndarray, counts: np.ndarray, emission: Statistics,
 ) -> Statistics:  # fmt: skip
+    """The statistics of a block's sequences; those that are not possible are counted (None: all are)."""
+    weight, n_impossible = block.weight, 0
+    if "weight" in block.per_sequence or not (possible is None or possible.all()):
+        possible = np.ones(len(block), bool) if possible is None else possible
+        weight, n_impossible = float((block.weights * possible) @ block.lengths), int(len(possible) - possible.sum())
+        log_likelihood = block.weights[possible] * log_likelihood[possible]
     ends = {} if model.chain.endprob is None else {"end": last}
-    chain = Statistics(start=first, transitions=counts, **ends)
     return Statistics(
-        log_likelihood=log_likelihood, weight=weight, n_impossible=n_impossible, chain=chain, emission=emission
+        log_likelihood=math.fsum(log_likelihood),
+        weight=weight,
+        n_impossible=n_impossible,
+        chain=Statistics(start=first, transitions=counts, **ends),
+        emission=emission,
     )
 
 
@@ -158,22 +170,38 @@ def _collect(
 def _expect_block(model: HiddenMarkovModel, block: Sequences) -> Statistics:
     if block.is_long(model.width):
         return _expect_strip(model, block)
-    weights = block.weights if "weight" in block.per_sequence else None
-    p = recursions.smooth_block(model.chain.arrays, model.log_lik(block), block.offsets, weights)
-    possible = p.status < UNSURE
-    shares = block.weights * possible
-    if weights is not None:
-        p.gamma *= np.repeat(weights, block.lengths)[:, None]
+    lanes = recursions.lanes_of(model.chain.arrays, block.offsets)
+    if lanes is None:
+        p = recursions.smooth_block(model.chain.arrays, model.log_lik(block.X), block.offsets, _weights(block))
+        return _of_posterior(model, block, p)
+    X = lanes.pack(block.X)
+    q = recursions.smooth_lanes(model.chain.arrays, model.log_lik(X), lanes, _weights(block))
+    emission = model.emission.statistics(X, model._rows(q.gamma))
+    if q.unsure == 0:
+        return _collect(model, block, None, q.log_likelihood, q.first, q.last, q.counts, emission)
+    sure, unsure = np.flatnonzero(q.status != UNSURE), np.flatnonzero(q.status == UNSURE)
+    again = block[unsure]
+    p = recursions.smooth_in_log_space(model.chain.arrays, model.log_lik(again.X), again.offsets, _weights(again))
+    rescued = _of_posterior(model, again, p)
+    if len(sure) == 0:
+        return rescued
+    return rescued + _collect(model, block[sure], None, q.log_likelihood[sure], q.first, q.last, q.counts, emission)
+
+
+def _weights(block: Sequences) -> np.ndarray | None:
+    return block.weights if "weight" in block.per_sequence else None
+
+
+def _of_posterior(model: HiddenMarkovModel, block: Sequences, p: recursions.Posterior) -> Statistics:
     return _collect(
         model,
         block,
-        math.fsum(shares[possible] * p.log_likelihood[possible]),
+        p.status < UNSURE,
+        p.log_likelihood,
         p.gamma[block.offsets[:-1]].sum(axis=0),
         p.gamma[block.offsets[1:] - 1].sum(axis=0),
         p.counts,
         model.emission.statistics(block.X, model._rows(p.gamma)),
-        float(shares @ block.lengths),
-        int(len(possible) - possible.sum()),
     )
 
 
@@ -191,22 +219,22 @@ def _expect_strip(model: HiddenMarkovModel, block: Sequences) -> Statistics:
         return model.emission.statistics(pieces[i].X, model._rows(gamma))
 
     log_likelihood, possible, counts, emission = recursions.smooth_strip(
-        model.chain.arrays, pieces, model.log_lik, visit
+        model.chain.arrays, pieces, model._log_lik_of, visit
     )
     if not possible:
         nothing = np.zeros((1, S))
         emission = model.emission.statistics(pieces[0].X[:1], model._rows(nothing))
-        return _collect(model, block, 0.0, nothing[0], nothing[0], counts, emission, 0.0, 1)
     weight = float(block.weights[0])
+    once = replace(block, per_sequence={})
     statistics = _collect(
-        model, block, log_likelihood, edges["first"], edges["last"], counts, emission, float(block.n_frames), 0
+        model, once, np.array([possible]), np.array([log_likelihood]), edges["first"], edges["last"], counts, emission
     )
     return statistics if weight == 1.0 else statistics * weight
 
 
 def _score_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray]:
     if not block.is_long(model.width):
-        f = recursions.filter_block(model.chain.arrays, model.log_lik(block), block.offsets)
+        f = recursions.filter_block(model.chain.arrays, model.log_lik(block.X), block.offsets)
         return np.add.reduceat(f.log_c, block.offsets[:-1]), f.log_c
     pieces = block.pieces(model.width)
     frames = [np.full(piece.n_frames, -np.inf) for piece in pieces]
@@ -214,7 +242,7 @@ def _score_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray
     def visit(i: int, alpha: np.ndarray, log_c: np.ndarray) -> None:
         frames[i] = log_c
 
-    log_likelihood, _ = recursions.filter_strip(model.chain.arrays, pieces, model.log_lik, visit)
+    log_likelihood, _ = recursions.filter_strip(model.chain.arrays, pieces, model._log_lik_of, visit)
     return np.array([log_likelihood]), np.concatenate(frames)
 
 
@@ -224,20 +252,20 @@ def _score_sequences_block(model: HiddenMarkovModel, block: Sequences) -> tuple[
 
 def _filter_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray]:
     if not block.is_long(model.width):
-        return (recursions.filter_block(model.chain.arrays, model.log_lik(block), block.offsets).alpha,)
+        return (recursions.filter_block(model.chain.arrays, model.log_lik(block.X), block.offsets).alpha,)
     pieces = block.pieces(model.width)
     alphas = [np.zeros((piece.n_frames, model.chain.n_states)) for piece in pieces]
 
     def visit(i: int, alpha: np.ndarray, log_c: np.ndarray) -> None:
         alphas[i] = alpha
 
-    recursions.filter_strip(model.chain.arrays, pieces, model.log_lik, visit)
+    recursions.filter_strip(model.chain.arrays, pieces, model._log_lik_of, visit)
     return (np.concatenate(alphas),)
 
 
 def _smooth_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not block.is_long(model.width):
-        p = recursions.smooth_block(model.chain.arrays, model.log_lik(block), block.offsets, None)
+        p = recursions.smooth_block(model.chain.arrays, model.log_lik(block.X), block.offsets, None)
         return p.log_likelihood, p.gamma, p.counts
     pieces = block.pieces(model.width)
     gammas = [np.zeros((piece.n_frames, model.chain.n_states)) for piece in pieces]
@@ -245,17 +273,17 @@ def _smooth_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarra
     def visit(i: int, gamma: np.ndarray) -> None:
         gammas[i] = gamma
 
-    log_likelihood, _, counts, _ = recursions.smooth_strip(model.chain.arrays, pieces, model.log_lik, visit)
+    log_likelihood, _, counts, _ = recursions.smooth_strip(model.chain.arrays, pieces, model._log_lik_of, visit)
     return np.array([log_likelihood]), np.concatenate(gammas), counts
 
 
 def _decode_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray]:
     if not block.is_long(model.width):
-        return decoding.decode_block(model.chain.arrays, model.log_lik(block), block.offsets)
-    path, log_prob = decoding.decode_strip(model.chain.arrays, block.pieces(model.width), model.log_lik)
+        return decoding.decode_block(model.chain.arrays, model.log_lik(block.X), block.offsets)
+    path, log_prob = decoding.decode_strip(model.chain.arrays, block.pieces(model.width), model._log_lik_of)
     return path, np.array([log_prob])
 
 
 def _path_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray]:
     path = np.ascontiguousarray(block.per_frame["path"])
-    return (decoding.path_log_prob(model.chain.arrays, model.log_lik(block), block.offsets, path),)
+    return (decoding.path_log_prob(model.chain.arrays, model.log_lik(block.X), block.offsets, path),)

@@ -10,8 +10,9 @@ import numpy as np
 
 from hmmem.emissions.protocol import Emission
 from hmmem.kernels import emitting
+from hmmem.lanes import Lanes
 from hmmem.parallel import Map, unit_of_work
-from hmmem.probabilities import column_sums, log, normalise
+from hmmem.probabilities import lane_sums, log, normalise
 from hmmem.report import Note
 from hmmem.sequences import Sequences
 from hmmem.statistics import Statistics
@@ -100,28 +101,41 @@ class Mixture:
         return self.emission.sample(components, rng), components
 
 
+def _side_by_side(model: Mixture, piece: Sequences) -> tuple[Lanes, np.ndarray, np.ndarray, np.ndarray]:
+    """The frames' lanes, the frames, weighted posteriors and log p(x_t) in them."""
+    lanes = Lanes.of_frames(piece.n_frames)
+    X = lanes.pack(piece.X)
+    weights: Any = piece.per_frame.get("weight")
+    weights = lanes.pack(np.ones((piece.n_frames, 1)) if weights is None else weights[:, None], repeat=False)
+    gamma, log_c = model.emission.log_lik(X), np.empty((lanes.n_rows, 1, 8))
+    emitting.responsibilities(
+        gamma.reshape(-1), lanes.n_rows, log(model.weights), weights.reshape(-1), log_c.reshape(-1)
+    )
+    return lanes, X, gamma, log_c
+
+
 def _responsibilities(model: Mixture, piece: Sequences) -> tuple[np.ndarray, np.ndarray]:
-    gamma = model.emission.log_lik(piece.X)
-    log_c = np.empty(len(gamma))
-    emitting.responsibilities(gamma, log(model.weights), gamma, log_c)
-    return log_c, gamma
+    """Log p(x_t) (N,) and p(component | x_t) (N, K)."""
+    lanes, _, gamma, log_c = _side_by_side(model, replace(piece, per_frame={}))
+    N = piece.n_frames
+    return lanes.unpack(log_c, np.empty((N, 1)))[:, 0], lanes.unpack(gamma, np.empty((N, len(model.weights))))
 
 
 @unit_of_work
 def _expect_piece(model: Mixture, piece: Sequences) -> Statistics:
-    log_c, gamma = _responsibilities(model, piece)
+    lanes, X, gamma, log_c = _side_by_side(model, piece)
     weights: Any = piece.per_frame.get("weight")
+    log_c = lanes.unpack(log_c, np.empty((piece.n_frames, 1)))[:, 0]
     possible = log_c > -np.inf
     shares = possible.astype(np.float64)
     if weights is not None:
         shares *= weights
-        gamma *= weights[:, None]
     if not possible.all():
         log_c = np.where(possible, log_c, 0.0)
     return Statistics(
         log_likelihood=float((shares * log_c).sum()),
         weight=float(shares.sum()),
         n_impossible=int(len(possible) - possible.sum()),
-        counts=column_sums(gamma),
-        emission=model.emission.statistics(piece.X, gamma),
+        counts=lane_sums(gamma),
+        emission=model.emission.statistics(X, gamma),
     )

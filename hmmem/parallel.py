@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import wraps
+from itertools import chain, islice
 from typing import Any, ParamSpec, TypeVar
 
 Map = Callable[..., Iterable[Any]]
@@ -34,38 +34,109 @@ def thread_map(n_jobs: int | None) -> Iterator[Map]:
     """Give a ``map`` over ``n_jobs`` threads, with BLAS held to one thread meanwhile.
 
     Results come in the order of the items and only a few more items than threads are under way at any time, so that a
-    fold over them neither depends on scheduling nor holds them all.
+    fold over them neither depends on scheduling nor holds them all. The thread that asks takes its share of the items.
     """
     workers = n_workers(n_jobs)
     with one_blas_thread():
         if workers == 1:
             yield map
             return
-        with ThreadPoolExecutor(workers, thread_name_prefix="hmmem") as pool:
-            yield lambda function, items: _in_order(pool, 2 * workers, function, items)
+        with ThreadPoolExecutor(workers - 1, thread_name_prefix="hmmem") as pool:
+            yield lambda function, items: _in_order(pool, workers, function, items)
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, ahead: int, function: Callable[[Any], Any], items: Iterable[Any]
+    pool: ThreadPoolExecutor, workers: int, function: Callable[[Any], Any], items: Iterable[Any]
 ) -> Iterator[Any]:
     items = iter(items)
-    first, second = next(items, None), next(items, None)
-    if first is None:
+    first = list(islice(items, 2))
+    if len(first) < 2:  # nothing to share out
+        yield from map(function, first)
         return
-    if second is None:  # nothing to share out
-        yield function(first)
-        return
-    waiting = deque([pool.submit(function, first), pool.submit(function, second)])
+    table = _Table(function, chain(first, items), 2 * workers)
+    for _ in range(workers - 1):
+        pool.submit(table.help)
     try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield from table.results()
     finally:
-        for future in waiting:
-            future.cancel()
+        table.close()
+
+
+class _Table:
+    """Items that several threads take from, each the next one; what they give back is handed out in order.
+
+    No thread is woken for an item: those that help come once and stay until nothing is left. A wake-up takes longer
+    than a block.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], items: Iterable[Any], ahead: int) -> None:
+        self.function, self.items, self.ahead = function, iter(items), ahead
+        self.changed = threading.Condition()
+        self.taken = self.given = 0
+        self.done: dict[int, tuple[Any, Exception | None]] = {}
+        self.empty = False
+
+    def take(self) -> tuple[int, Any] | None:
+        """Return the next item and its number, if there is one and it is not too far ahead; under the lock."""
+        if self.empty or self.taken - self.given >= self.ahead:
+            return None
+        number = self.taken
+        try:
+            item = next(self.items)
+        except StopIteration:
+            self.empty = True
+            return None
+        except Exception as error:  # noqa: BLE001  it is raised where its result would be given
+            self.empty, self.done[number], self.taken = True, (None, error), number + 1
+            return None
+        self.taken += 1
+        return number, item
+
+    def run(self, number: int, item: Any) -> None:
+        try:
+            outcome = self.function(item), None
+        except Exception as error:  # noqa: BLE001  the same
+            outcome = None, error
+        with self.changed:
+            self.done[number] = outcome
+            self.changed.notify_all()
+
+    def help(self) -> None:
+        """Run items until none is left."""
+        while True:
+            with self.changed:
+                while (task := self.take()) is None and not self.empty:
+                    self.changed.wait()
+            if task is None:
+                return
+            self.run(*task)
+
+    def results(self) -> Iterator[Any]:
+        """Give the results in order, and run items meanwhile."""
+        while True:
+            with self.changed:
+                task = None
+                while self.given not in self.done and (task := self.take()) is None:
+                    if self.empty and self.given >= self.taken:
+                        return
+                    if self.given not in self.done:
+                        self.changed.wait()
+                if task is None:
+                    value, error = self.done.pop(self.given)
+                    self.given += 1
+                    self.changed.notify_all()
+            if task is not None:
+                self.run(*task)
+                continue
+            if error is not None:
+                raise error
+            yield value
+
+    def close(self) -> None:
+        """Let those that help go home."""
+        with self.changed:
+            self.empty = True
+            self.changed.notify_all()
 
 
 class _BlasGuard:

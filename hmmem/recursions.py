@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from hmmem.chain import ChainArrays
-from hmmem.kernels import lanes, logspace, scaled
+from hmmem.kernels import lanes as lanes_kernels
+from hmmem.kernels import logspace, scaled
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
+from hmmem.lanes import Lanes
 from hmmem.probabilities import log
 
 NOTHING = np.empty(0)
@@ -177,59 +179,114 @@ def rows_of(offsets: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.nda
 LEAST_FILL = 0.3
 
 
-def fill(offsets: np.ndarray) -> float:
-    """Return the share of frames that are not padding when eight sequences of like length go side by side."""
-    lengths = -np.sort(-np.diff(offsets))
-    return float(lengths.sum() / (8 * lengths[::8].sum()))
+def lanes_of(chain: ChainArrays, offsets: np.ndarray) -> Lanes | None:
+    """Return how whole sequences go side by side; None if one after the other is faster, or safer."""
+    if not chain.fits_lanes:
+        return None
+    lanes = Lanes.of_runs(offsets[:-1], np.diff(offsets))
+    return lanes if lanes.fill >= LEAST_FILL else None
 
 
-def _smooth_lanes(
-    chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, weights: np.ndarray | None
-) -> Posterior:
-    m, K = len(offsets) - 1, log_lik.shape[1]
-    order = np.argsort(-np.diff(offsets), kind="stable")
-    gamma, counts = np.empty(log_lik.shape), np.zeros((K, K))
+@dataclass
+class Edges:
+    """Messages into m segments of sequences from both sides; row 0 stands for a sequence's own start or end.
+
+    Parameters
+    ----------
+    starts, ends, ahead : ndarray of shape (m + 1, K)
+        Predicted probabilities of the first frame; weights of the last one; ``onward`` of the frame behind it.
+    start_of, end_of : ndarray of shape (m,), int64
+        Which row of ``starts``, and of ``ends`` and ``ahead``, a segment takes.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    ahead: np.ndarray
+    start_of: np.ndarray
+    end_of: np.ndarray
+
+    @classmethod
+    def of_sequences(cls, chain: ChainArrays, m: int) -> Edges:
+        """Return what whole sequences take."""
+        end = chain.endprob if chain.endprob.size else np.ones(len(chain.startprob))
+        none = np.zeros(m, np.int64)
+        return cls(chain.startprob[None], end[None], np.zeros((1, len(end))), none, none)
+
+
+@dataclass
+class LanePosterior:
+    """Result of smoothing m runs side by side.
+
+    log_likelihood, status (m,); gamma in lanes; first, last (K,), its sums over the first and last frames of sequences;
+    counts (K, K). Posteriors and counts are weighted; they are zero for the ``unsure`` runs that are UNSURE.
+    """
+
+    log_likelihood: np.ndarray
+    status: np.ndarray
+    gamma: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    counts: np.ndarray
+    unsure: int
+
+
+def smooth_lanes(
+    chain: ChainArrays, log_lik: np.ndarray, lanes: Lanes, weights: np.ndarray | None, edges: Edges | None = None
+) -> LanePosterior:
+    """Return posteriors of runs side by side; log_lik, lanes (rows, K, 8), is used up."""
+    m, K = lanes.n_runs, log_lik.shape[1]
+    edges = Edges.of_sequences(chain, m) if edges is None else edges
+    weights = np.ones(m) if weights is None else weights
+    counts, first, last = np.empty((K, K)), np.empty(K), np.empty(K)
     log_likelihood, status = np.empty(m), np.empty(m, np.int64)
-    shares = np.ones(m) if weights is None else weights
-    lanes.smooth(
-        chain.startprob, chain.transmat.reshape(-1), chain.transposed.reshape(-1), chain.endprob, log_lik, offsets,
-        shares, order, gamma, counts, log_likelihood, status,
+    unsure = lanes_kernels.smooth(
+        chain.transmat.reshape(-1), chain.transposed.reshape(-1), edges.starts, edges.start_of, edges.ends,
+        edges.end_of, edges.ahead, chain.endprob.size > 0, lanes.lengths, lanes.rows, lanes.run, weights, K,
+        log_lik.reshape(-1), counts, first, last, log_likelihood, status,
     )  # fmt: skip
-    counts *= chain.transmat
-    unsure = status == UNSURE
-    if unsure.any():
-        rows, again, rescued = _rescue(chain, log_lik, offsets, unsure, weights)
-        gamma[rows] = rescued.gamma
-        counts += rescued.counts
-        inside = rows_of(offsets, unsure)[1]
-        log_likelihood[unsure], status[unsure] = np.add.reduceat(again.log_c, inside[:-1]), again.status
-    return Posterior(log_likelihood, status, gamma, counts)
+    return LanePosterior(log_likelihood, status, log_lik, first, last, counts, unsure)
 
 
 def _rescue(
     chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, unsure: np.ndarray, weights: np.ndarray | None
-) -> tuple[np.ndarray, Filtered, Smoothed]:
+) -> tuple[np.ndarray, Posterior]:
     """Run the unsure sequences again in log space; returns their frames, and what came out."""
     rows, inside = rows_of(offsets, unsure)
-    space, again = LogSpace(chain), log_lik[rows]
-    f = space.forward(again, inside, None, True)
-    return rows, f, space.backward(f, again, inside, None, None if weights is None else weights[unsure])
+    return rows, smooth_in_log_space(chain, log_lik[rows], inside, None if weights is None else weights[unsure])
+
+
+def smooth_in_log_space(
+    chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, weights: np.ndarray | None
+) -> Posterior:
+    """Return posteriors of whole sequences by the exact recursions."""
+    space = LogSpace(chain)
+    f = space.forward(log_lik, offsets, None, True)
+    s = space.backward(f, log_lik, offsets, None, weights)
+    if weights is not None:
+        s.gamma *= np.repeat(weights, np.diff(offsets))[:, None]
+    return Posterior(np.add.reduceat(f.log_c, offsets[:-1]), f.status, s.gamma, s.counts)
 
 
 def smooth_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, weights: np.ndarray | None) -> Posterior:
-    """Return posteriors of whole sequences; ``weights`` (m,) multiply the counts alone."""
-    if chain.fits_lanes and fill(offsets) >= LEAST_FILL:
-        return _smooth_lanes(chain, log_lik, offsets, weights)
-    space = ScaledSpace(chain)
-    f = space.forward(log_lik, offsets, None, True)
-    s = space.backward(f, log_lik, offsets, None, weights)
-    unsure = f.status == UNSURE
+    """Return posteriors of whole sequences; ``weights`` (m,) multiply gamma and counts."""
+    lanes = lanes_of(chain, offsets)
+    if lanes is not None:
+        p = smooth_lanes(chain, lanes.pack(log_lik), lanes, weights)
+        gamma = lanes.unpack(p.gamma, np.empty_like(log_lik))
+        posterior = Posterior(p.log_likelihood, p.status, gamma, p.counts)
+    else:
+        space = ScaledSpace(chain)
+        f = space.forward(log_lik, offsets, None, True)
+        s = space.backward(f, log_lik, offsets, None, weights)
+        if weights is not None:
+            s.gamma *= np.repeat(weights, np.diff(offsets))[:, None]
+        posterior = Posterior(np.add.reduceat(f.log_c, offsets[:-1]), f.status, s.gamma, s.counts)
+    unsure = posterior.status == UNSURE
     if unsure.any():
-        rows, again, rescued = _rescue(chain, log_lik, offsets, unsure, weights)
-        s.gamma[rows], f.log_c[rows] = rescued.gamma, again.log_c
-        f.status[unsure] = again.status
-        s.counts += rescued.counts
-    return Posterior(np.add.reduceat(f.log_c, offsets[:-1]), f.status, s.gamma, s.counts)
+        rows, again = _rescue(chain, log_lik, offsets, unsure, weights)
+        posterior.gamma[rows], posterior.counts = again.gamma, posterior.counts + again.counts
+        posterior.log_likelihood[unsure], posterior.status[unsure] = again.log_likelihood, again.status
+    return posterior
 
 
 Piece = Any

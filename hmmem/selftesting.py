@@ -11,6 +11,7 @@ from hmmem import functions, recursions
 from hmmem.chain import MarkovChain
 from hmmem.emissions import Categorical, Gaussian, Poisson
 from hmmem.emissions.covariance import SHAPES
+from hmmem.lanes import both_in_lanes
 from hmmem.mixture import Mixture
 from hmmem.sequences import Sequences
 
@@ -138,15 +139,19 @@ def _emissions(rng: np.random.Generator) -> None:
         quadratic = np.einsum("ti,ij,tj->t", z, np.linalg.inv(full[name]), z)
         expected = -0.5 * (quadratic + np.log(np.linalg.det(2 * np.pi * full[name])))
         _same(rows.log_lik(X)[:, 0], expected)
+        _same(rows.statistics(X, gamma).weight, gamma.sum(axis=0))
         learnt, centred = rows.maximise(rows.statistics(X, gamma)), X - (gamma * X).sum(axis=0) / gamma.sum()
         _same(learnt.means[0], (gamma * X).sum(axis=0) / gamma.sum())
         if name in {"tied", "full"}:
             _same(learnt.covariance.full()[0], (gamma * centred).T @ centred / gamma.sum())
     both, origins = np.column_stack([gamma, 1 - gamma]), np.stack([mean, mean + 1.0])
-    first, second = SHAPES["diag"].moments(X, np.zeros(2), origins, both)
+    in_lanes, weights = both_in_lanes(X, both)
+    _, first, second = SHAPES["diag"].moments(in_lanes, np.zeros(2), origins, weights)
     z = X[:, None] - origins
     _same(first, np.einsum("tk,tkd->kd", both, z))
     _same(second, np.einsum("tk,tkd->kd", both, z**2))
+    _, first, second = SHAPES["full"].moments(in_lanes, np.zeros(2), origins, weights)
+    _same(second, np.einsum("tk,tkd,tke->kde", both, z, z))
     counts = rng.integers(0, 3, size=(6, 1))
     table = np.array([[0.2, 0.3, 0.5]])
     symbols = Categorical((table,))

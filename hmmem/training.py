@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -72,8 +71,4 @@ def _expect_hard(model: HiddenMarkovModel, block: Sequences) -> Statistics:
         part = model.emission.statistics(piece.X, model._rows(hard))
         emission, start = part if emission is None else emission + part, stop
     assert emission is not None
-    log_likelihood = math.fsum(shares[possible] * log_prob[possible])
-    weight = float(shares @ block.lengths)
-    return _collect(
-        model, block, log_likelihood, first, last, counts, emission, weight, int(len(possible) - possible.sum())
-    )
+    return _collect(model, block, possible, log_prob, first, last, counts, emission)

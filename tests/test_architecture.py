@@ -16,14 +16,14 @@ PACKAGE = ROOT / "hmmem"
 # Imports run one way: a room (a module or a folder of hmmem) uses rooms of lower lines, or of its own without a circle.
 LAYERS = (
     {"exceptions"},
-    {"alphabet", "datasets", "files", "kernels", "parameters", "probabilities", "report", "sequences", "statistics"},
+    {"alphabet", "datasets", "files", "kernels", "lanes", "parameters", "probabilities", "report", "sequences", "statistics"},
     {"em", "folds", "inputs", "parallel"},
     {"chain", "emissions"},
     {"decoding", "functions", "recursions"},
     {"hmm", "mixture", "training"},
     {"starts"},
     {"estimators"},
-    {"compat", "plot", "selftesting"},
+    {"compat", "plot", "selftesting", "warming"},
     {"cli"},
     {"__main__"},
 )
@@ -143,8 +143,8 @@ def test_em_imports_no_model():
 
 
 def kernel_modules() -> list[str]:
-    """Modules of kernels: not their options, nor the vector type and its NumPy twin, which kernels are written with."""
-    others = {"hmmem.kernels.options", "hmmem.kernels.simd.vector", "hmmem.kernels.simd.twin"}
+    """Modules of kernels: not their options and cache, nor the vector type and its twin, with which kernels are made."""
+    others = {"hmmem.kernels.options", "hmmem.kernels.cache", "hmmem.kernels.simd.vector", "hmmem.kernels.simd.twin"}
     return [name for name in MODULES if room(name) == "kernels" and name not in others]
 
 

@@ -198,7 +198,7 @@ def test_shared_emissions_equal_the_expanded_model(size: int | None, monkeypatch
         monkeypatch.setattr("hmmem.sequences.BLOCK_SIZE", size)
         monkeypatch.setattr("hmmem.sequences.LONG", 1)
     shared, expanded, data = tied_pair()
-    assert_array_equal(shared.log_lik(data), expanded.log_lik(data))
+    assert_array_equal(shared.log_lik(data.X), expanded.log_lik(data.X))
     assert_allclose(shared.score_sequences(data), expanded.score_sequences(data), rtol=1e-14)
     assert_allclose(shared.smooth(data)[1], expanded.smooth(data)[1], rtol=1e-12)
     assert_array_equal(shared.decode(data)[0], expanded.decode(data)[0])
@@ -236,7 +236,7 @@ def test_scores_posteriors_and_paths_match_the_twins(
     for seed in range(3):
         case = Case(family, seed, end="learned" if seed == 1 else "none")
         model, data = case.model, case.data
-        log_lik = model.log_lik(data)
+        log_lik = model.log_lik(data.X)
         scores, frames, alpha = model.score_sequences(data), model.score_frames(data), model.filter(data)
         log_likelihood, gamma, counts = model.smooth(data)
         path, log_prob = model.decode(data)
@@ -268,7 +268,7 @@ def test_score_frames_certifies_every_prefix(size: int | None, monkeypatch: pyte
         MarkovChain(np.array([0.5, 0.5]), np.eye(2)), Gaussian.of([[60.0], [0.0]], [[1.0], [1.0]], "diag")
     )
     data = Sequences.from_lengths(X, [4])
-    expected = ref.log_forward_backward([0.5, 0.5], np.eye(2), model.log_lik(data))
+    expected = ref.log_forward_backward([0.5, 0.5], np.eye(2), model.log_lik(data.X))
     assert_allclose(model.score_frames(data), expected.log_predictive, rtol=1e-12)
     assert_allclose(model.score_sequences(data), expected.log_likelihood, rtol=1e-12)
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from hmmem.emissions.protocol import starved_notes
-from hmmem.kernels import emitting
-from hmmem.probabilities import column_sums, log, normalise
+from hmmem.kernels import emitting, moments
+from hmmem.lanes import both_in_lanes, by_lanes
+from hmmem.probabilities import lane_sums, log, normalise
 from hmmem.report import Note
 from hmmem.statistics import Statistics
 
@@ -89,21 +90,27 @@ class Categorical:
         """Codes into the stacked table; no information stays negative."""
         if self.n_features == 1:
             return X
-        return np.where(X < 0, NO_INFORMATION, X + np.cumsum(np.concatenate([[0], self.sizes[:-1]])))
+        shift = np.cumsum(np.concatenate([[0], self.sizes[:-1]]))[:, None]
+        return np.where(X < 0, NO_INFORMATION, X + shift)
 
     def log_lik(self, X: np.ndarray, work: Any = None, out: np.ndarray | None = None) -> np.ndarray:
         """Return sum_c log p(x_c | row k), (N, R) in nats, for codes X (N, C) int64; time N R C."""
-        out = np.empty((len(X), self.n_rows)) if out is None else out
-        emitting.gather(self._stacked, self._codes(X), out)
-        return out
+
+        def write(lanes: np.ndarray, out: np.ndarray) -> None:
+            codes = self._codes(lanes).reshape(-1)
+            emitting.gather(self._stacked, codes, len(lanes), self.n_features, out.reshape(-1))
+
+        return by_lanes(write, X, self.n_rows, out)
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,) and, for each column, the counts of its known symbols (R, V_c)."""
+        X, gamma = both_in_lanes(X, gamma)
         stacked = np.zeros(self._stacked.shape)
-        emitting.scatter(self._codes(X), gamma, stacked)
+        codes = self._codes(X).reshape(-1)
+        moments.scatter(codes, len(X), self.n_features, gamma.reshape(-1), self.n_rows, stacked)
         ends = np.cumsum(self.sizes)
         counts = tuple(stacked[end - size : end - 1].T for end, size in zip(ends, self.sizes, strict=True))
-        return Statistics(weight=column_sums(gamma), counts=counts)
+        return Statistics(weight=lane_sums(gamma), counts=counts)
 
     def maximise(self, statistics: Statistics) -> Categorical:
         """Return the tables that maximise Q; rows without data stay as they are."""

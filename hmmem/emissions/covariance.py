@@ -15,7 +15,7 @@ import numpy as np
 
 from hmmem.emissions.scale import Scale
 from hmmem.exceptions import SingularModelError
-from hmmem.kernels import emitting
+from hmmem.kernels import emitting, moments
 
 LOG_2PI = np.log(2 * np.pi)
 #: Below this share of its unit (squared machine precision) a variance is no longer a width but a point.
@@ -23,10 +23,8 @@ POINT = 2.0**-104
 #: A correlation matrix with a squared pivot below this, per feature, is flat: rounding of its entries would move the
 #: objective by more than EM may let it fall.
 FLAT = 2.0**-36
-#: From this many means on, moments about one origin are faster as products of matrices (measured).
-PRODUCTS = 64
-#: Up to this many features densities and moments of matrices run over triangles, beyond as products (measured).
-TRIANGLES = 32
+#: Up to this many features, moments of matrices about one origin take the products of two features once for all rows.
+PAIRS = 20
 #: A difference of moments is exact to about this share of the squared shift between origin and mean.
 CANCELLED = 1e-12
 
@@ -47,16 +45,17 @@ class Covariance(ABC):
 
     @abstractmethod
     def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
-        """Write log N(x_t; centre + offsets_k, covariance_k) to out (N, R)."""
+        """Write log N(x_t; centre + offsets_k, covariance_k) of lanes X (n, D, 8) to lanes out (n, R, 8)."""
 
     @staticmethod
     @abstractmethod
     def moments(
         X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return sum gamma z (R, D) and the second moments that this shape needs, z = x - centre - origin.
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return sum gamma (R,), sum gamma z (R, D) and the second moments that this shape needs.
 
-        origin: (R, D), or (1, D) for one that all rows share.
+        z = x - centre - origin; X, gamma: lanes (n, D, 8), (n, R, 8); origin: (R, D), or (1, D) for one that all rows
+        share.
         """
 
     @abstractmethod
@@ -135,20 +134,23 @@ class Diag(Covariance):
         return np.ascontiguousarray(1 / sd), -0.5 * self.n_features * LOG_2PI - np.log(sd).sum(axis=1)
 
     def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
-        emitting.diag_log_lik(X, centre, np.ascontiguousarray(offsets), *self._terms, out)
+        emitting.diag_log_lik(
+            X.reshape(-1), len(X), centre, np.ascontiguousarray(offsets), *self._terms, out.reshape(-1)
+        )
 
     @staticmethod
     def moments(
         X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        R, D = gamma.shape[1], X.shape[1]
-        if len(origin) == 1 and R * D > PRODUCTS:
-            z = X - (centre + origin)
-            return gamma.T @ z, gamma.T @ (z * z)
-        first, second = np.empty((R, D)), np.empty((R, D))
-        origins = np.ascontiguousarray(np.broadcast_to(origin, (R, D)))
-        emitting.diag_moments(X, centre, origins, np.ascontiguousarray(gamma), first, second)
-        return first, second
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        n, D, R = len(X), X.shape[1], gamma.shape[1]
+        x, g = X.reshape(-1), gamma.reshape(-1)
+        if len(origin) == 1:
+            sums = np.empty((R, 1 + 2 * D))
+            moments.shared_moments(x, n, D, centre, origin[0], False, g, R, sums)
+            return sums[:, 0], sums[:, 1 : 1 + D], sums[:, 1 + D :]
+        weight, first, second = np.empty(R), np.empty((R, D)), np.empty((R, D))
+        moments.diag_moments(x, n, D, centre, origin, g, R, weight, first, second)
+        return weight, first, second
 
     def maximise(
         self,
@@ -238,34 +240,27 @@ class Full(Covariance):
         return np.array(factors), np.resize(constants, self.n_rows)
 
     def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
-        factors, constants = self._factors
-        if self.n_features <= TRIANGLES:
-            emitting.full_log_lik(X, centre, np.ascontiguousarray(offsets), factors, constants, out)
-            return
-        z = X - centre
-        for k in range(self.n_rows):
-            y = (z - offsets[k]) @ factors[k % len(factors)].T
-            out[:, k] = constants[k] - 0.5 * np.einsum("ij,ij->i", y, y)
+        emitting.full_log_lik(
+            X.reshape(-1), len(X), centre, np.ascontiguousarray(offsets), *self._factors, out.reshape(-1)
+        )
 
     @staticmethod
     def moments(
         X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        R, D = gamma.shape[1], X.shape[1]
-        first, second = np.empty((R, D)), np.empty((R, D, D))
-        if D <= TRIANGLES:
-            origins = np.ascontiguousarray(np.broadcast_to(origin, (R, D)))
-            emitting.full_moments(X, centre, origins, np.ascontiguousarray(gamma), first, second)
-            return first, second
-        centred = X - centre
-        z = centred - origin[0]
-        for k in range(R):
-            if len(origin) > 1:
-                z = centred - origin[k]
-            weighted = z * gamma[:, k : k + 1]
-            first[k] = gamma[:, k] @ z
-            second[k] = weighted.T @ z
-        return first, second
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        n, D, R = len(X), X.shape[1], gamma.shape[1]
+        x, g = X.reshape(-1), gamma.reshape(-1)
+        second = np.empty((R, D, D))
+        if len(origin) == 1 and D <= PAIRS:
+            sums = np.empty((R, 1 + D + D * (D + 1) // 2))
+            moments.shared_moments(x, n, D, centre, origin[0], True, g, R, sums)
+            i, j = np.tril_indices(D)
+            second[:, i, j] = second[:, j, i] = sums[:, 1 + D :]
+            return sums[:, 0], sums[:, 1 : 1 + D], second
+        weight, first = np.empty(R), np.empty((R, D))
+        origins = np.ascontiguousarray(np.broadcast_to(origin, (R, D)))
+        moments.full_moments(x, n, D, centre, origins, g, R, weight, first, second)
+        return weight, first, second
 
     def maximise(
         self,
@@ -327,9 +322,9 @@ class Tied(Full):
     @staticmethod
     def moments(
         X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        first, second = Full.moments(X, centre, origin, gamma)
-        return first, second.sum(axis=0)
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        weight, first, second = Full.moments(X, centre, origin, gamma)
+        return weight, first, second.sum(axis=0)
 
     def maximise(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from hmmem.emissions.covariance import SHAPES, Covariance
 from hmmem.emissions.protocol import starved_notes
 from hmmem.emissions.scale import Scale
-from hmmem.probabilities import STARVED, column_sums
+from hmmem.lanes import both_in_lanes, by_lanes
+from hmmem.probabilities import STARVED
 from hmmem.report import Note
 from hmmem.statistics import Statistics
 
@@ -102,18 +104,25 @@ class Gaussian:
 
     def log_lik(self, X: np.ndarray, work: Any = None, out: np.ndarray | None = None) -> np.ndarray:
         """Return log N(x_t; mean_k, covariance_k), (N, R) in nats; time N R D, or N R D^2 for full and tied."""
-        out = np.empty((len(X), self.n_rows)) if out is None else out
+
+        def write(lanes: np.ndarray, out: np.ndarray) -> None:
+            self.covariance.log_lik(lanes, self.scale.centre, self.offsets, out)
+
         with np.errstate(over="ignore"):  # a square beyond 1e308 is a log density of -inf
-            self.covariance.log_lik(X, self.scale.centre, self.offsets, out)
-        return out
+            return by_lanes(write, X, self.n_rows, out)
+
+    @cached_property
+    def _origin(self) -> tuple[np.ndarray, np.ndarray]:
+        """The origin of the moments, and below the centre: statistics about different centres must not be added."""
+        origin = self.scale.origin(self.offsets, self.covariance.sd())
+        return origin, np.vstack([self.scale.centre, origin])
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,), first (R, D) and second moments about an origin near each mean."""
-        origin = self.scale.origin(self.offsets, self.covariance.sd())
-        first, second = self.covariance.moments(X, self.scale.centre, origin, gamma)
-        # the centre, too: statistics of models with different centres must not be added
-        points = np.vstack([self.scale.centre, origin])
-        return Statistics(points, weight=column_sums(gamma), first=first, second=second)
+        origin, points = self._origin
+        X, gamma = both_in_lanes(X, gamma)
+        weight, first, second = self.covariance.moments(X, self.scale.centre, origin, gamma)
+        return Statistics(points, weight=weight, first=first, second=second)
 
     def maximise(self, statistics: Statistics) -> Gaussian:
         """Return the maximum of Q under the floor; rows without data stay as they are.

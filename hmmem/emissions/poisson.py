@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import gammaln
 
 from hmmem.emissions.protocol import starved_notes
-from hmmem.probabilities import STARVED, column_sums, log
+from hmmem.kernels import emitting, moments
+from hmmem.lanes import both_in_lanes, by_lanes
+from hmmem.probabilities import STARVED
 from hmmem.report import Note
 from hmmem.statistics import Statistics
 
 #: Counts beyond this lose digits in x log lambda - lambda - log x!, terms that all but cancel.
 LARGE = 1e5
+LOG_FACTORIALS = gammaln(np.arange(1.0, 257.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +61,24 @@ class Poisson:
 
     def log_lik(self, X: np.ndarray, work: Any = None, out: np.ndarray | None = None) -> np.ndarray:
         """Return sum_d x_d log lambda_kd - lambda_kd - log x_d!, (N, R) in nats; time N R D."""
-        logs = log(self.lambdas)
-        allowed = np.isfinite(logs)
-        lik = X @ np.where(allowed, logs, 0.0).T
-        lik -= self.lambdas.sum(axis=1)
-        lik -= gammaln(X + 1).sum(axis=1)[:, None]
-        large = (X > LARGE).any(axis=1)
-        if large.any():
-            lik[large] = _log_lik_large(X[large], self.lambdas)
-        if not allowed.all():
-            lik[(X > 0).astype(np.float64) @ (~allowed).T.astype(np.float64) > 0] = -np.inf
-        if out is None:
-            return lik
-        out[...] = lik
-        return out
+
+        def write(lanes: np.ndarray, out: np.ndarray) -> None:
+            logs = np.log(np.where(self.lambdas > 0, self.lambdas, 1.0))
+            emitting.poisson_log_lik(
+                lanes.reshape(-1), len(lanes), self.lambdas, logs, LOG_FACTORIALS, LARGE, out.reshape(-1)
+            )
+
+        return by_lanes(write, X, self.n_rows, out)
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,) and first moments (R, D)."""
-        return Statistics(weight=column_sums(gamma), first=gamma.T @ X)
+        X, gamma = both_in_lanes(X, gamma)
+        sums = np.empty((self.n_rows, 1 + 2 * self.n_features))
+        zero = np.zeros(self.n_features)
+        moments.shared_moments(
+            X.reshape(-1), len(X), self.n_features, zero, zero, False, gamma.reshape(-1), self.n_rows, sums
+        )
+        return Statistics(weight=sums[:, 0], first=sums[:, 1 : 1 + self.n_features])
 
     def maximise(self, statistics: Statistics) -> Poisson:
         """Return the rates that maximise Q; rows without data stay as they are."""
@@ -110,20 +113,3 @@ class Poisson:
     def sample(self, rows: np.ndarray, rng: np.random.Generator, inputs: Any = None) -> np.ndarray:
         """Return one draw (N, D) for each entry of ``rows``."""
         return rng.poisson(self.lambdas[rows]).astype(np.float64)
-
-
-def _log_lik_large(X: np.ndarray, lambdas: np.ndarray) -> np.ndarray:
-    """Return the log-likelihoods (N, R) of frames with large counts, by the deviance (Loader 2000).
-
-    log p(x) = x (log(1 + u) - u) - log(2 pi x) / 2 - 1 / (12 x) with u = lambda / x - 1; the next term of Stirling's
-    series is below 1e-17 for these counts.
-    """
-    x, rate = X[:, None, :], lambdas[None]
-    some = np.maximum(x, 1.0)
-    with np.errstate(divide="ignore"):
-        u = (rate - some) / some
-        logs = np.where(np.abs(u) < 0.5, np.log1p(u), np.log(rate) - np.log(some))
-        saddle = some * (logs - u) - 0.5 * np.log(2 * np.pi * some) - 1 / (12 * some)
-        plain = xlogy(x, rate) - rate - gammaln(x + 1)
-    terms: np.ndarray = np.where(x > LARGE, saddle, plain)
-    return terms.sum(axis=2)

@@ -1,9 +1,9 @@
-"""Forward and backward recursions of eight sequences at a time, one in each lane.
+"""Forward and backward recursions of eight runs at a time, one in each lane.
 
 The same recursions as :mod:`hmmem.kernels.scaled`, with the same lifted entries, the same statuses and the same results
-to rounding. Arrays of a group are flat, (T, K, 8), T its longest sequence: number ``(t * K + k) * 8 + lane``. A shorter
-lane repeats its first frame as padding, which nothing reads: its backward pass starts at its own last frame, and frames
-behind that add nothing. No lane's numbers depend on its neighbours.
+to rounding, on lanes as :mod:`hmmem.kernels.packing` makes them. A *run* is a sequence, or a segment of one with the
+message from its left as start and the message from its right as end (:func:`converge` finds them). What stands behind a
+run's end adds nothing: its backward pass starts at its own last frame. No lane's numbers depend on its neighbours.
 
 The forward pass divides by the sum of the frame *before*, which is known already, so that no division stands between
 one frame and the next; ``alpha * inverses`` is the filtered probability.
@@ -14,261 +14,451 @@ from __future__ import annotations
 import numpy as np
 
 from hmmem.kernels.options import kernel
+from hmmem.kernels.products import add_products
 from hmmem.kernels.scaled import HEADROOM, LIFT, SURE, TOLERATED, UNSURE
-from hmmem.kernels.simd import any_less, exp, fma, load, log_lanes, splat, store, where
+from hmmem.kernels.simd import any_less, exp, fma, larger, load, log, pick, smaller, splat, store, where
 
 LEAST = 2.0**-1000  # what a possible state is given before its share is known: normal, and below LIFT * HEADROOM
+ATTENTION = 2.0**-50  # eight sums above this can be multiplied without a look at the product
+CHUNK = 16  # frames whose transition counts are added at a time, while their messages are in the nearest cache
+CHECKED = 8  # steps of a warm-up between two looks at its diameter
+CERTAIN = 2.5e-13  # largest relative spread of a warm-up's images about one of them: a diameter of 1e-12 at the most
 
 
 @kernel
-def pack(log_lik, starts, lengths, T, K, packed):
-    """Copy eight sequences of log_lik (n, K) into packed (T, K, 8)."""
-    for lane in range(8):
-        for t in range(T):
-            row = starts[lane] + (t if t < lengths[lane] else 0)
-            for k in range(K):
-                packed[(t * K + k) * 8 + lane] = log_lik[row, k]
+def filter_group(start, transmat, ends, shortest, T, K, first, b, alpha, inverses, x, predicted, log_likelihood):
+    """Filter the eight runs of one group; returns whether an entry was lifted.
 
-
-@kernel
-def filter_group(startprob, transmat, ends, T, K, b, alpha, inverses, log_likelihood):
-    """Filter eight packed sequences.
-
-    In: transmat flat; ends (8,), the lanes' lengths; b (T, K, 8), the packed log_lik. Out: b = exp(log_lik - peak), 0
-    for unreachable states; alpha (T, K, 8) and inverses (T, 8), whose product is p(s_t | x_1..t); log_likelihood (8,),
-    -inf for a lane whose sum leaves no headroom.
+    In: start (K, 8), the predicted probabilities of the first frame; transmat flat; ends (8,), the lanes' lengths, of
+    which ``shortest`` is the least and T the largest; b, lanes of log_lik, of which the group begins at row ``first``.
+    Scratch: x, predicted (K, 8).
+    Out: b = exp(log_lik - peak), 0 for unreachable states; alpha (T, K, 8) and inverses (T, 8), whose product is
+    p(s_t | x_1..t); log_likelihood (8,), -inf for a lane whose sum leaves no headroom.
     """
     zero, one, lowest, lost = splat(0.0), splat(1.0), splat(-1e308), splat(HEADROOM)
-    minus, small, share = splat(-np.inf), splat(1e-150), splat(LIFT)
-    inverse, product = one, one
-    value, rest, dead, length, scratch = zero, zero, zero, load(ends, 0), np.empty(8)
-    x, careful = np.empty(K * 8), np.empty(K * 8)
+    minus, small, share, attention = splat(-np.inf), splat(1e-150), splat(LIFT), splat(ATTENTION)
+    bound = splat(LIFT * 2)  # a frame's sum is at most 1 but for rounding: above this no share is below LIFT
+    inverse, product, peaks, length = one, one, zero, load(ends, 0)
+    value, rest, dead = zero, zero, zero
+    lifted = False
     for t in range(T):
-        here, before = t * K * 8, (t - 1) * K * 8
+        at, here, before = (first + t) * K * 8, t * K * 8, (t - 1) * K * 8
         # off the chain of dependencies: the likelihoods, about the peak of the frame
-        peak = load(b, here)
+        peak = load(b, at)
+        store(x, 0, peak)
         for k in range(1, K):
-            y = load(b, here + k * 8)
-            peak = where(peak, y, y, peak)
+            y = load(b, at + k * 8)
+            store(x, k * 8, y)
+            peak = larger(peak, y)
         peak = where(peak, lowest, zero, peak)
         for k in range(K):
-            y = load(b, here + k * 8)
-            store(x, k * 8, y)
-            store(b, here + k * 8, exp(y - peak))
+            store(b, at + k * 8, exp(load(x, k * 8) - peak))
         # the chain: predict, weigh, add up
         total, least = zero, one
         j = 0
         while j + 4 <= K:
             if t == 0:
-                x0, x1, x2, x3 = (
-                    splat(startprob[j]),
-                    splat(startprob[j + 1]),
-                    splat(startprob[j + 2]),
-                    splat(startprob[j + 3]),
-                )
+                x0, x1 = load(start, j * 8), load(start, j * 8 + 8)
+                x2, x3 = load(start, j * 8 + 16), load(start, j * 8 + 24)
             else:
                 x0, x1, x2, x3 = zero, zero, zero, zero
                 for i in range(K):
                     a, r = load(alpha, before + i * 8), i * K + j
-                    x0 = fma(a, splat(transmat[r]), x0)
-                    x1 = fma(a, splat(transmat[r + 1]), x1)
-                    x2 = fma(a, splat(transmat[r + 2]), x2)
-                    x3 = fma(a, splat(transmat[r + 3]), x3)
-            at = here + j * 8
-            y0, y1 = x0 * inverse * load(b, at), x1 * inverse * load(b, at + 8)
-            y2, y3 = x2 * inverse * load(b, at + 16), x3 * inverse * load(b, at + 24)
-            store(alpha, at, y0)
-            store(alpha, at + 8, y1)
-            store(alpha, at + 16, y2)
-            store(alpha, at + 24, y3)
+                    x0 = fma(a, pick(transmat, r), x0)
+                    x1 = fma(a, pick(transmat, r + 1), x1)
+                    x2 = fma(a, pick(transmat, r + 2), x2)
+                    x3 = fma(a, pick(transmat, r + 3), x3)
+            store(predicted, j * 8, x0)
+            store(predicted, j * 8 + 8, x1)
+            store(predicted, j * 8 + 16, x2)
+            store(predicted, j * 8 + 24, x3)
+            w, o = at + j * 8, here + j * 8
+            y0, y1 = x0 * (inverse * load(b, w)), x1 * (inverse * load(b, w + 8))
+            y2, y3 = x2 * (inverse * load(b, w + 16)), x3 * (inverse * load(b, w + 24))
+            store(alpha, o, y0)
+            store(alpha, o + 8, y1)
+            store(alpha, o + 16, y2)
+            store(alpha, o + 24, y3)
             total = total + ((y0 + y1) + (y2 + y3))
-            # possible states alone can be too small
-            y0 = where(zero, x0, where(lowest, load(x, j * 8), y0, one), one)
-            y1 = where(zero, x1, where(lowest, load(x, j * 8 + 8), y1, one), one)
-            y2 = where(zero, x2, where(lowest, load(x, j * 8 + 16), y2, one), one)
-            y3 = where(zero, x3, where(lowest, load(x, j * 8 + 24), y3, one), one)
-            y0, y2 = where(y0, y1, y0, y1), where(y2, y3, y2, y3)
-            y0 = where(y0, y2, y0, y2)
-            least = where(least, y0, least, y0)
+            least = smaller(least, smaller(smaller(y0, y1), smaller(y2, y3)))
             j += 4
         while j < K:
-            x0 = splat(startprob[j])
+            x0 = load(start, j * 8)
             if t > 0:
-                x0 = zero
-                for i in range(K):
-                    x0 = fma(load(alpha, before + i * 8), splat(transmat[i * K + j]), x0)
-            at = here + j * 8
-            y0 = x0 * inverse * load(b, at)
-            store(alpha, at, y0)
+                x0, x1 = zero, zero
+                for i in range(0, K - 1, 2):
+                    x0 = fma(load(alpha, before + i * 8), pick(transmat, i * K + j), x0)
+                    x1 = fma(load(alpha, before + i * 8 + 8), pick(transmat, i * K + K + j), x1)
+                if K % 2 == 1:
+                    x0 = fma(load(alpha, before + (K - 1) * 8), pick(transmat, (K - 1) * K + j), x0)
+                x0 = x0 + x1
+            store(predicted, j * 8, x0)
+            y0 = x0 * (inverse * load(b, at + j * 8))
+            store(alpha, here + j * 8, y0)
             total = total + y0
-            y0 = where(zero, x0, where(lowest, load(x, j * 8), y0, one), one)
-            least = where(least, y0, least, y0)
+            least = smaller(least, y0)
             j += 1
         now = splat(np.float64(t))
-        if any_less(least, total * share) or any_less(total, lost):
-            # rare: some share is too small, or the frame's peak was out of reach. The frame once more, with care, for
-            # the lanes that need it: a lane's result must not depend on its neighbours
+        if any_less(least, bound) or any_less(total, attention):
+            # zeros of impossible states are no loss
+            least = one
+            for k in range(K):
+                y = where(zero, load(predicted, k * 8), load(alpha, here + k * 8), one)
+                least = smaller(least, where(lowest, load(x, k * 8), y, one))
             need = where(least, total * share, one, where(total, lost, one, zero))
-            previous, first_peak, first_total = inverse, peak, total
-            peak = minus
-            for j in range(K):
-                p = splat(startprob[j])
-                if t > 0:
-                    p = zero
-                    for i in range(K):
-                        p = fma(load(alpha, before + i * 8), splat(transmat[i * K + j]), p)
-                p = p * previous
-                store(careful, j * 8, p)
-                y = load(x, j * 8)
-                peak = where(zero, p, where(peak, y, y, peak), peak)
-            peak = where(peak, lowest, zero, peak)
-            total = zero
-            for k in range(K):
-                at = here + k * 8
-                p, y = load(careful, k * 8), load(x, k * 8)
-                w = where(zero, p, exp(y - peak), zero)
-                a = p * w
-                a = where(a, splat(LEAST), where(zero, p, where(lowest, y, splat(LEAST), zero), zero), a)
-                store(b, at, where(zero, need, w, load(b, at)))
-                store(careful, k * 8, a)
-                total = total + a
-            lift = total * share
-            for k in range(K):
-                at = here + k * 8
-                a = load(careful, k * 8)
-                a = where(a, lift, where(zero, a, lift, zero), a)
-                a = where(total, lost, zero, a)
-                store(alpha, at, where(zero, need, a, load(alpha, at)))
-            peak = where(zero, need, peak, first_peak)
-            total = where(zero, need, total, first_total)
-            dead = where(now, length, where(total, lost, one, dead), dead)
-            total = where(total, lost, one, total)
+            if any_less(zero, need):
+                # rare: some share is too small, or the frame's peak was out of reach. The frame once more, with care,
+                # for the lanes that need it: a lane's result must not depend on its neighbours
+                lifted = True
+                first_peak, first_total = peak, total
+                peak = minus
+                for j in range(K):
+                    p, y = load(predicted, j * 8) * inverse, load(x, j * 8)
+                    store(predicted, j * 8, p)
+                    peak = where(zero, p, larger(peak, y), peak)
+                peak = where(peak, lowest, zero, peak)
+                total = zero
+                for k in range(K):
+                    w = at + k * 8
+                    p, y = load(predicted, k * 8), load(x, k * 8)
+                    likely = where(zero, p, exp(y - peak), zero)
+                    a = p * likely
+                    a = where(a, splat(LEAST), where(zero, p, where(lowest, y, splat(LEAST), zero), zero), a)
+                    store(b, w, where(zero, need, likely, load(b, w)))
+                    store(predicted, k * 8, a)
+                    total = total + a
+                lift = total * share
+                for k in range(K):
+                    o = here + k * 8
+                    a = load(predicted, k * 8)
+                    a = where(a, lift, where(zero, a, lift, zero), a)
+                    a = where(total, lost, zero, a)
+                    store(alpha, o, where(zero, need, a, load(alpha, o)))
+                peak = where(zero, need, peak, first_peak)
+                total = where(zero, need, total, first_total)
+                dead = where(now, length, where(total, lost, one, dead), dead)
+                total = where(total, lost, one, total)
+            if any_less(total, attention):
+                peaks = peaks + where(total, attention, log(product), zero)
+                product = where(total, attention, one, product)
         inverse = one / total
         store(inverses, t * 8, inverse)
         # log p(x) = the logarithm of the product of the sums, taken when it grows small, and the sum of the peaks
-        product = product * where(now, length, total, one)
-        term = where(now, length, peak, zero)
-        if any_less(product, small):
-            term = term + where(product, small, log_lanes(product, scratch), zero)
-            product = where(product, small, one, product)
-        larger = value + term
-        back = larger - value
-        rest = rest + ((value - (larger - back)) + (term - back))
-        value = larger
-    term = log_lanes(product, scratch)
-    store(log_likelihood, 0, where(zero, dead, minus, value + (rest + term)))
+        if t >= shortest:
+            total, peak = where(now, length, total, one), where(now, length, peak, zero)
+        product, peaks = product * total, peaks + peak
+        if t % 8 == 7 or t == T - 1:
+            if any_less(product, small):
+                peaks = peaks + where(product, small, log(product), zero)
+                product = where(product, small, one, product)
+            grown = value + peaks
+            back = grown - value
+            rest = rest + ((value - (grown - back)) + (peaks - back))
+            value, peaks = grown, zero
+    store(log_likelihood, 0, where(zero, dead, minus, value + (rest + log(product))))
+    return lifted
 
 
 @kernel
-def smooth_group(transposed, endprob, ends, alive, T, K, b, alpha, inverses, beta, onward, xi, doubt):
-    """Smooth eight filtered sequences.
+def smooth_group(transposed, end, ends, weights, shortest, lifted, T, K, first, b, alpha, inverses, onward, xi, doubt):
+    """Smooth the eight filtered runs of one group.
 
-    In: transposed = transmat.T, flat; ends (8,), the lanes' lengths; alive (8,), 1 for lanes to be smoothed, 0 for
-    others. Scratch: beta, onward (K, 8). Out: alpha = gamma, zeros behind each lane's end and in lanes that are not
-    alive; xi (K, K, 8), to which alpha[t-1, i] onward[t, j] is added: expected transitions before their product with
-    transmat; doubt (8,), the share of lifted entries.
+    In: transposed = transmat.T, flat; end (K, 8), the message at each lane's last frame; weights (8,), 0 for lanes that
+    shall add nothing; ``lifted``, alpha, inverses and b from :func:`filter_group`. Scratch: onward (CHUNK + 1, W, 8), W
+    = K filled up to a multiple of 4, zeros behind K.
+    Out: b = gamma times the lane's weight, zeros behind its end; xi (K, W, 8), to which are added the sums of
+    alpha[t-1, i] onward[t, j], the expected transitions before their product with transmat; doubt (8,), the share of
+    lifted entries.
     """
-    length, living = load(ends, 0), load(alive, 0)
+    length, weight = load(ends, 0), load(weights, 0)
     zero, one, two, lift = splat(0.0), splat(1.0), splat(2.0), splat(LIFT * (1 + 1e-12))
+    W = (K + 3) // 4 * 4
     marked = zero
-    inverse = load(inverses, (T - 1) * 8)
-    for t in range(T - 1, -1, -1):
-        here = t * K * 8
-        now = splat(np.float64(t))
-        mask = where(now, length, living, zero)
-        last = where(now, length, where(now + one, length, zero, one), zero)
-        ending = any_less(zero, last)
-        total, doubtful = zero, zero
-        for k in range(K):
-            message = zero
-            if t < T - 1:
-                for j in range(K):
-                    message = fma(load(onward, j * 8), splat(transposed[j * K + k]), message)
+    hi = T
+    while hi > 0:
+        lo = (hi - 1) // CHUNK * CHUNK
+        for t in range(hi - 1, lo - 1, -1):
+            at, here, slot = (first + t) * K * 8, t * K * 8, (t - lo) * W * 8
+            ahead = slot + W * 8 if t < hi - 1 else CHUNK * W * 8
+            # messages carry the inverse of their own frame: alpha * message is gamma
+            before = load(inverses, (t - 1) * 8) if t > 0 else one
+            now, total = splat(np.float64(t)), zero
+            ending = t >= shortest - 1
+            mask, last = zero, zero
             if ending:
-                message = where(zero, last, splat(endprob[k]) if endprob.size > 0 else one, message)
-            a = load(alpha, here + k * 8) * inverse
-            g = a * message
-            store(beta, k * 8, message)
-            store(alpha, here + k * 8, g)
-            total = total + g
-            doubtful = doubtful + where(a, lift, g, zero)
-        # total is 1 but for rounding, except in a lane's last frame: its reciprocal, to the square of the difference
-        scale = two - total
-        if ending:
-            scale = where(zero, last, one / where(zero, total, total, one), scale)
-        marked = marked + where(zero, mask, doubtful * scale, zero)
-        for k in range(K):
-            at = here + k * 8
-            store(alpha, at, where(zero, mask, load(alpha, at) * scale, zero))
-        # the message itself drifts by a rounding a frame: it is set right now and then, off the chain of dependencies
-        right = inverse * scale if t % 16 == 0 else where(zero, last, inverse * scale, inverse)
-        for k in range(K):
-            store(onward, k * 8, where(zero, mask, load(b, here + k * 8) * load(beta, k * 8) * right, zero))
-        if t > 0:
-            inverse = load(inverses, (t - 1) * 8)
-            for i in range(K):
-                a = load(alpha, here - K * 8 + i * 8) * inverse
-                for j in range(K):
-                    at = (i * K + j) * 8
-                    store(xi, at, fma(a, load(onward, j * 8), load(xi, at)))
+                mask = where(now, length, one, zero)
+                last = where(now + one, length, zero, mask)
+            k = 0
+            while k + 4 <= K:
+                x0, x1, x2, x3 = zero, zero, zero, zero
+                if t < T - 1:
+                    for j in range(K):
+                        w, r = load(onward, ahead + j * 8), j * K + k
+                        x0 = fma(w, pick(transposed, r), x0)
+                        x1 = fma(w, pick(transposed, r + 1), x1)
+                        x2 = fma(w, pick(transposed, r + 2), x2)
+                        x3 = fma(w, pick(transposed, r + 3), x3)
+                if ending:
+                    inverse = load(inverses, t * 8)
+                    x0 = where(zero, last, load(end, k * 8) * inverse, x0)
+                    x1 = where(zero, last, load(end, k * 8 + 8) * inverse, x1)
+                    x2 = where(zero, last, load(end, k * 8 + 16) * inverse, x2)
+                    x3 = where(zero, last, load(end, k * 8 + 24) * inverse, x3)
+                o, w = here + k * 8, at + k * 8
+                y0, y1 = load(alpha, o) * x0, load(alpha, o + 8) * x1
+                y2, y3 = load(alpha, o + 16) * x2, load(alpha, o + 24) * x3
+                o = slot + k * 8
+                store(onward, o, load(b, w) * x0 * before)
+                store(onward, o + 8, load(b, w + 8) * x1 * before)
+                store(onward, o + 16, load(b, w + 16) * x2 * before)
+                store(onward, o + 24, load(b, w + 24) * x3 * before)
+                store(b, w, y0)
+                store(b, w + 8, y1)
+                store(b, w + 16, y2)
+                store(b, w + 24, y3)
+                total = total + ((y0 + y1) + (y2 + y3))
+                k += 4
+            while k < K:
+                x0, x1 = zero, zero
+                if t < T - 1:
+                    for j in range(0, K - 1, 2):
+                        x0 = fma(load(onward, ahead + j * 8), pick(transposed, j * K + k), x0)
+                        x1 = fma(load(onward, ahead + j * 8 + 8), pick(transposed, j * K + K + k), x1)
+                    if K % 2 == 1:
+                        x0 = fma(load(onward, ahead + (K - 1) * 8), pick(transposed, (K - 1) * K + k), x0)
+                x0 = x0 + x1
+                if ending:
+                    x0 = where(zero, last, load(end, k * 8) * load(inverses, t * 8), x0)
+                y0 = load(alpha, here + k * 8) * x0
+                store(onward, slot + k * 8, load(b, at + k * 8) * x0 * before)
+                store(b, at + k * 8, y0)
+                total = total + y0
+                k += 1
+            # total is 1 but for rounding, except in a lane's last frame: its reciprocal, to the difference's square
+            scale = two - total
+            if ending:
+                scale = where(zero, last, one / where(zero, total, total, one), where(zero, mask, scale, zero))
+            if lifted:
+                inverse, doubtful = load(inverses, t * 8), zero
+                for k in range(K):
+                    a, g = load(alpha, here + k * 8) * inverse, load(b, at + k * 8)
+                    doubtful = doubtful + where(a, lift, g, zero)
+                marked = marked + where(now, length, doubtful * scale, zero)
+            if ending or t % 16 == 0:
+                # the message itself drifts by a rounding a frame: it is set right now and then
+                right = scale if t % 16 == 0 else where(zero, last, scale, one)
+                for k in range(K):
+                    o, w = slot + k * 8, at + k * 8
+                    y = load(onward, o) * right
+                    store(onward, o, where(zero, mask, y, zero) if ending else y)
+                    y = load(b, w) * scale * weight
+                    store(b, w, where(zero, mask, y, zero) if ending else y)
+            else:
+                scale = scale * weight
+                for k in range(K):
+                    store(b, at + k * 8, load(b, at + k * 8) * scale)
+        t = max(lo, 1)
+        add_products(alpha, t - 1, K, onward, t - lo, W, hi - t, False, xi)
+        for k in range(K):  # the chunk before looks for it behind its own last frame
+            store(onward, (CHUNK * W + k) * 8, load(onward, k * 8))
+        hi = lo
     store(doubt, 0, marked)
 
 
 @kernel
 def smooth(
-    startprob, transmat, transposed, endprob, log_lik, offsets, weights, order, gamma, counts, log_likelihood, status
-):
-    """Smooth m sequences.
+    transmat, transposed, starts, start_of, end_vectors, end_of, ahead, weighs_end, lengths, rows, runs, weights, K,
+    b, counts, first, last, log_likelihood, status,
+):  # fmt: skip
+    """Smooth m runs in G groups of eight; returns how many are UNSURE.
 
-    In: startprob (K,); transmat, transposed flat (K * K,); endprob (K,) or (0,); log_lik (n, K); offsets (m + 1,);
-    weights (m,); order (m,), the sequences from long to short.
-    Out: gamma (n, K); counts (K, K), the weighted expected transitions before their product with transmat;
-    log_likelihood (m,); status (m,): SURE, or UNSURE for sequences to be run again, whose gamma is zero.
+    In: transmat, transposed flat (K * K,); starts (S, K), of which run r takes row start_of[r]; end_vectors (E, K), of
+    which it takes row end_of[r]; ahead (E, K), the ``onward`` of the frame behind it, read where end_of[r] > 0;
+    ``weighs_end``: row 0 of end_vectors holds end probabilities that are part of log p(x); lengths (8 G,), rows
+    (G + 1,), runs (8 G,): what each lane holds, -1 for nothing that counts; weights (m,), of gamma and counts; b, lanes
+    of log_lik (rows, K, 8), flat.
+    Out: b = gamma times weight, zeros behind a run's end; counts (K, K), the weighted expected transitions, also to the
+    frame behind a segment; first, last (K,), the sums of b over the first and last frames of sequences; log_likelihood
+    (m,); status (m,): SURE, or UNSURE for runs to be run again, whose b is zero.
     """
-    K, m = startprob.size, offsets.size - 1
-    longest = offsets[order[0] + 1] - offsets[order[0]]
-    b, alpha = np.empty(longest * K * 8), np.empty(longest * K * 8)
-    inverses, group, ends = np.empty(longest * 8), np.empty(8), np.empty(8)
-    beta, onward, xi, doubt = np.empty(K * 8), np.empty(K * 8), np.empty(K * K * 8), np.empty(8)
-    starts, lengths, alive = np.empty(8, np.int64), np.empty(8, np.int64), np.empty(8)
-    for first in range(0, m, 8):
-        here = min(8, m - first)
+    longest = 0
+    for g in range(rows.size - 1):
+        longest = max(longest, rows[g + 1] - rows[g])
+    W = (K + 3) // 4 * 4
+    alpha, inverses = np.empty(longest * K * 8), np.empty(longest * 8)
+    start, end, x, predicted = np.empty(K * 8), np.empty(K * 8), np.empty(K * 8), np.empty(K * 8)
+    onward, xi = np.zeros((CHUNK + 1) * W * 8), np.empty(K * W * 8)
+    group, ends, doubt, weight, cross = np.empty(8), np.empty(8), np.empty(8), np.empty(8), np.empty(K * K)
+    unsure = 0
+    for i in range(K):
+        first[i], last[i] = 0.0, 0.0
+        for j in range(K):
+            counts[i, j] = 0.0
+    for g in range(rows.size - 1):
+        T, row = rows[g + 1] - rows[g], rows[g]
+        shortest = T
         for lane in range(8):
-            s = order[first + lane] if lane < here else order[first]
-            starts[lane] = offsets[s]
-            lengths[lane] = offsets[s + 1] - offsets[s] if lane < here else 0
-            alive[lane] = 0.0
-            ends[lane] = np.float64(lengths[lane])
-        T = lengths[0]
-        pack(log_lik, starts, lengths, T, K, b)
-        filter_group(startprob, transmat, ends, T, K, b, alpha, inverses, group)
-        for lane in range(here):
-            s = order[first + lane]
-            value = group[lane]
-            if value > -np.inf and endprob.size > 0:
-                t = lengths[lane] - 1
-                end = 0.0
+            own = runs[8 * g + lane]
+            run = own if own >= 0 else runs[8 * g]
+            ends[lane] = np.float64(lengths[8 * g + lane])
+            shortest = min(shortest, lengths[8 * g + lane])
+            weight[lane] = weights[run] if own >= 0 else 0.0
+            for k in range(K):
+                start[k * 8 + lane] = starts[start_of[run], k]
+                end[k * 8 + lane] = end_vectors[end_of[run], k]
+        lifted = filter_group(start, transmat, ends, shortest, T, K, row, b, alpha, inverses, x, predicted, group)
+        for lane in range(8):
+            run = runs[8 * g + lane]
+            if run >= 0 and weighs_end and end_of[run] == 0:
+                t, total = lengths[8 * g + lane] - 1, 0.0
                 for k in range(K):
-                    end += alpha[(t * K + k) * 8 + lane] * endprob[k]
-                end *= inverses[t * 8 + lane]
-                value = value + np.log(end) if end >= HEADROOM else -np.inf
-            status[s] = SURE if value > -np.inf else UNSURE
-            alive[lane] = 1.0 if value > -np.inf else 0.0
-            log_likelihood[s] = value
+                    total += alpha[(t * K + k) * 8 + lane] * end_vectors[0, k]
+                total *= inverses[t * 8 + lane]
+                group[lane] += np.log(total) if total >= HEADROOM else -np.inf
         for i in range(xi.size):
             xi[i] = 0.0
-        smooth_group(transposed, endprob, ends, alive, T, K, b, alpha, inverses, beta, onward, xi, doubt)
-        for lane in range(here):
-            s = order[first + lane]
-            if alive[lane] == 0.0 or not doubt[lane] <= TOLERATED:
-                status[s] = UNSURE
-                for t in range(lengths[lane]):
-                    for k in range(K):
-                        gamma[starts[lane] + t, k] = 0.0
+        smooth_group(transposed, end, ends, weight, shortest, lifted, T, K, row, b, alpha, inverses, onward, xi, doubt)
+        for lane in range(8):
+            run, t = runs[8 * g + lane], lengths[8 * g + lane] - 1
+            if run < 0:
                 continue
-            for t in range(lengths[lane]):
-                for k in range(K):
-                    gamma[starts[lane] + t, k] = alpha[(t * K + k) * 8 + lane]
+            log_likelihood[run] = group[lane]
+            if group[lane] == -np.inf or not doubt[lane] <= TOLERATED:
+                status[run] = UNSURE
+                unsure += 1
+                for u in range(row * K, (row + T) * K):
+                    b[u * 8 + lane] = 0.0
+                continue
+            status[run] = SURE
             for i in range(K):
+                if start_of[run] == 0:
+                    first[i] += b[(row * K + i) * 8 + lane]
+                if end_of[run] == 0:
+                    last[i] += b[((row + t) * K + i) * 8 + lane]
                 for j in range(K):
-                    counts[i, j] += weights[s] * xi[(i * K + j) * 8 + lane]
+                    counts[i, j] += weight[lane] * xi[(i * W + j) * 8 + lane] * transmat[i * K + j]
+            if end_of[run] > 0:  # the transition to the frame behind
+                total = 0.0
+                for i in range(K):
+                    for j in range(K):
+                        p = alpha[(t * K + i) * 8 + lane] * transmat[i * K + j] * ahead[end_of[run], j]
+                        cross[i * K + j] = p
+                        total += p
+                for i in range(K):
+                    for j in range(K):
+                        counts[i, j] += weight[lane] * cross[i * K + j] / total
+    return unsure
+
+
+@kernel
+def converge(matrix, b, K, first, step, steps, message):
+    """The direction to which products of the matrices ``matrix diag(exp(b[t])) matrix ...`` pull all vectors.
+
+    In: matrix flat (K, K), all positive: transmat, to go from a run's left edge to the left, or its transpose, to go
+    from its right edge to the right; b, lanes of log_lik; rows first, first + step, ... are taken, ``steps`` at most.
+    Out: message (K, 8), normalised. Returns the steps taken, or -1 if the images of the K unit vectors are not within a
+    Hilbert distance of 1e-12 of each other then: where they are, every message from beyond, whatever it is, arrives
+    within that distance of this one, because a non-negative matrix takes a cone into its image, whose diameter is that
+    of the images of its generators (Birkhoff 1957).
+    """
+    zero, one, lowest = splat(0.0), splat(1.0), splat(-1e308)
+    p, q, weight = np.empty(K * K * 8), np.empty(K * K * 8), np.empty(K * 8)
+    for i in range(K * K):
+        store(p, i * 8, pick(matrix, i))
+    done = 0
+    while True:
+        # the images are the rows of p: the ratios of their entries to those of row 0
+        total, worst = zero, zero
+        for j in range(K):
+            total = total + load(p, j * 8)
+            store(weight, j * 8, one / load(p, j * 8))
+        for i in range(1, K):
+            high = load(p, i * K * 8) * load(weight, 0)
+            low = high
+            for j in range(1, K):
+                ratio = load(p, (i * K + j) * 8) * load(weight, j * 8)
+                high, low = larger(high, ratio), smaller(low, ratio)
+            # a nan is no certificate
+            worst = larger(worst, where(high, low * splat(1.0 + CERTAIN), zero, one))
+        total = one / total
+        worst = larger(worst, where(zero, total, where(total, splat(1e300), zero, one), one))
+        if not any_less(zero, worst):
+            for j in range(K):
+                store(message, j * 8, load(p, j * 8) * total)
+            return done
+        if done >= steps:
+            return -1
+        for i in range(K * K):
+            store(p, i * 8, load(p, i * 8) * total)
+        for _ in range(min(CHECKED, steps - done)):
+            at = (first + done * step) * K * 8
+            peak = load(b, at)
+            for k in range(1, K):
+                peak = larger(peak, load(b, at + k * 8))
+            peak = where(peak, lowest, zero, peak)
+            for k in range(K):
+                w = exp(load(b, at + k * 8) - peak)
+                for j in range(K):
+                    store(p, (k * K + j) * 8, load(p, (k * K + j) * 8) * w)
+            for i in range(K):
+                j = 0
+                while j + 4 <= K:
+                    x0, x1, x2, x3 = zero, zero, zero, zero
+                    for k in range(K):
+                        a, o = pick(matrix, i * K + k), (k * K + j) * 8
+                        x0 = fma(a, load(p, o), x0)
+                        x1 = fma(a, load(p, o + 8), x1)
+                        x2 = fma(a, load(p, o + 16), x2)
+                        x3 = fma(a, load(p, o + 24), x3)
+                    o = (i * K + j) * 8
+                    store(q, o, x0)
+                    store(q, o + 8, x1)
+                    store(q, o + 16, x2)
+                    store(q, o + 24, x3)
+                    j += 4
+                while j < K:
+                    x0 = zero
+                    for k in range(K):
+                        x0 = fma(pick(matrix, i * K + k), load(p, (k * K + j) * 8), x0)
+                    store(q, (i * K + j) * 8, x0)
+                    j += 1
+            p, q = q, p
+            done += 1
+
+
+@kernel
+def warm_up(transmat, transposed, left, right, K, steps, messages, end_vectors, ahead):
+    """Messages into eight runs from both sides.
+
+    In: transmat, transposed flat, all positive; left, right, lanes of log_lik (steps + 1, K, 8) of the frames before
+    the runs and behind them. Out: messages (8, K), predicted probabilities of the runs' first frames; ahead (8, K), the
+    ``onward`` of the frames behind them, and end_vectors (8, K) = transmat @ ahead, up to factors. Returns the larger
+    number of steps, or -1 without a certificate.
+    """
+    message = np.empty(K * 8)
+    there = converge(transmat, left, K, steps, -1, steps + 1, message)
+    if there < 0:
+        return -1
+    for lane in range(8):
+        for k in range(K):
+            messages[lane, k] = message[k * 8 + lane]
+    back = converge(transposed, right, K, 1, 1, steps, message)
+    if back < 0:
+        return -1
+    for lane in range(8):
+        top = -np.inf
+        for k in range(K):
+            top = max(top, right[k * 8 + lane])
+        if top == -np.inf:
+            return -1
+        total = 0.0
+        for k in range(K):
+            ahead[lane, k] = message[k * 8 + lane] * np.exp(right[k * 8 + lane] - top)
+            total += ahead[lane, k]
+        for i in range(K):
+            ahead[lane, i] /= total
+        for i in range(K):
+            end_vectors[lane, i] = 0.0
+            for k in range(K):
+                end_vectors[lane, i] += transmat[i * K + k] * ahead[lane, k]
+    return max(there, back)

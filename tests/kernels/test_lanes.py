@@ -8,7 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from hmmem import recursions
 from hmmem.chain import LANE_PROBABILITY, MarkovChain
 from hmmem.kernels.scaled import UNSURE
-from hmmem.recursions import fill, smooth_block
+from hmmem.lanes import Lanes
+from hmmem.recursions import smooth_block
 
 
 def one_after_the_other(chain, log_lik, offsets, weights):
@@ -102,6 +103,6 @@ def test_lanes_are_left_to_chains_that_cannot_underflow_in_them():
 
 
 def test_fill_is_the_share_of_frames_that_are_not_padding():
-    assert fill(np.array([0, 10])) == 1 / 8
-    assert fill(np.arange(9) * 5) == 1.0
-    assert fill(np.array([0, 4, 6])) == 6 / 32
+    assert Lanes.of_runs(np.array([0]), np.array([10])).fill == 1 / 8
+    assert Lanes.of_runs(np.arange(8) * 5, np.full(8, 5)).fill == 1.0
+    assert Lanes.of_runs(np.array([0, 4]), np.array([4, 2])).fill == 6 / 32

@@ -20,6 +20,12 @@ def exp_all(x, out):
 
 
 @kernel
+def log_all(x, out):
+    for i in range(0, x.size, 8):
+        simd.store(out, i, simd.log(simd.load(x, i)))
+
+
+@kernel
 def every_operation(a, b, out):
     x, y = simd.load(a, 0), simd.load(b, 0)
     simd.store(out, 0, x + y)
@@ -32,6 +38,8 @@ def every_operation(a, b, out):
     simd.store(out, 56, simd.power_of_two(simd.nearest(y)))
     simd.store(out, 64, simd.larger(x, y))
     simd.store(out, 72, simd.smaller(x, y))
+    simd.store(out, 80, simd.exponent(x * x))
+    simd.store(out, 88, simd.mantissa(x * x))
     return simd.any_less(x, y)
 
 
@@ -54,21 +62,42 @@ def test_exp_gives_exact_zeros_below_its_range():
     assert_array_equal(out, [0, 0, 0, 0, 0, 0, 1, 1])
 
 
+def test_log_is_within_its_stated_error_of_mpmath():
+    rng = np.random.default_rng(0)
+    x = np.concatenate(
+        [2.0 ** rng.uniform(-1020, 1020, 1600), rng.uniform(0.5, 2.0, 1600), 1 + rng.uniform(-1e-9, 1e-9, 800)]
+    )
+    out = np.empty_like(x)
+    log_all(x, out)
+    with mpmath.workdps(40):
+        exact = [mpmath.log(mpmath.mpf(float(v))) for v in x]
+        error = [abs(mpmath.mpf(float(y)) - e) / np.spacing(abs(float(e))) for y, e in zip(out, exact, strict=True)]
+    assert max(error) < 1.2
+
+
+def test_log_of_one_is_zero_and_of_zero_minus_infinity():
+    x = np.array([1.0, 0.0, 1.0, 0.0, 2.0, 0.5, 1e-310, 4.0])
+    out = np.empty(8)
+    log_all(x, out)
+    assert_array_equal(out, [0.0, -np.inf, 0.0, -np.inf, np.log(2), -np.log(2), -np.inf, np.log(4)])
+
+
 def test_operations_match_their_numpy_twins():
     rng = np.random.default_rng(1)
-    a, b, out = 10 * rng.normal(size=8), 10 * rng.normal(size=8), np.empty(80)
+    a, b, out = 10 * rng.normal(size=8), 10 * rng.normal(size=8), np.empty(96)
     a[3] = b[3]
     less = every_operation(a, b, out)
     with np.errstate(all="raise"):
         expected = [a + b, a - b, a * b, a / b, twin.fma(a, b, twin.splat(0.5)), twin.where(a, b, a, b)]
         expected += [twin.nearest(a), twin.power_of_two(twin.nearest(b)), twin.larger(a, b), twin.smaller(a, b)]
-    assert_allclose(out.reshape(10, 8), expected, rtol=1e-15, atol=1e-14)
+        expected += [twin.exponent(a * a), twin.mantissa(a * a)]
+    assert_allclose(out.reshape(12, 8), expected, rtol=1e-15, atol=1e-14)
     assert less is twin.any_less(a, b) is True
     assert every_operation(a, a, out) is False
 
 
 def test_where_takes_the_other_where_a_number_is_nan():
-    out = np.empty(80)
+    out = np.empty(96)
     a, b = np.full(8, np.nan), np.arange(8.0) + 1
     every_operation(a, b, out)
     assert_array_equal(out[40:48], b)

@@ -15,6 +15,16 @@ def load(array, index):
     return array[index : index + 8].copy()
 
 
+def pick(array, index):
+    """Repeat the number ``array[index]`` of an array in the order of its memory."""
+    return np.full(8, array.reshape(-1)[index])
+
+
+def collect(array, index, step):
+    """Take ``array[index[lane] + step]`` into each lane."""
+    return array[index + step]
+
+
 def store(array, index, value):
     """Put eight numbers at ``array[index:index + 8]``."""
     array[index : index + 8] = value
@@ -53,3 +63,13 @@ def any_less(a, b):
 def power_of_two(n):
     """Return 2**n."""
     return np.ldexp(1.0, n.astype(np.int64))
+
+
+def exponent(x):
+    """Return the n of x = m 2**n with 1 <= m < 2."""
+    return np.frexp(x)[1] - 1.0
+
+
+def mantissa(x):
+    """Return the m of x = m 2**n with 1 <= m < 2."""
+    return 2.0 * np.frexp(x)[0]

@@ -92,6 +92,37 @@ def load(typing_context, array, index):
 
 
 @intrinsic
+def pick(typing_context, array, index):
+    """Repeat the number ``array[index]``, index >= 0: without the look for a negative index that ``splat`` implies."""
+
+    def codegen(context, builder, sig, args):
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        value = builder.load(builder.gep(data, [args[1]]))
+        first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), mask)
+
+    return vector(array, types.intp), codegen
+
+
+@intrinsic
+def collect(typing_context, array, index, step):
+    """Take ``array[index[lane] + step]`` into each lane, for index (8,) int64."""
+
+    def codegen(context, builder, sig, args):
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        places = context.make_array(sig.args[1])(context, builder, args[1]).data
+        result = ir.Constant(_VECTOR, ir.Undefined)
+        for lane in range(LANES):
+            place = builder.load(builder.gep(places, [ir.Constant(ir.IntType(64), lane)]))
+            value = builder.load(builder.gep(data, [builder.add(place, args[2])]))
+            result = builder.insert_element(result, value, ir.Constant(ir.IntType(32), lane))
+        return result
+
+    return vector(array, index, types.intp), codegen
+
+
+@intrinsic
 def store(typing_context, array, index, value):
     """Put eight numbers at ``array[index:index + 8]``."""
 
@@ -164,3 +195,25 @@ def power_of_two(typing_context, n):
         return builder.bitcast(builder.shl(bits, _constant(52, _INTEGERS)), _VECTOR)
 
     return vector(n), codegen
+
+
+@intrinsic
+def exponent(typing_context, x):
+    """Return the n of x = m 2**n with 1 <= m < 2, for positive normal x."""
+
+    def codegen(context, builder, sig, args):
+        bits = builder.lshr(builder.bitcast(args[0], _INTEGERS), _constant(52, _INTEGERS))
+        return builder.sitofp(builder.sub(bits, _constant(1023, _INTEGERS)), _VECTOR)
+
+    return vector(x), codegen
+
+
+@intrinsic
+def mantissa(typing_context, x):
+    """Return the m of x = m 2**n with 1 <= m < 2, for positive normal x."""
+
+    def codegen(context, builder, sig, args):
+        bits = builder.and_(builder.bitcast(args[0], _INTEGERS), _constant(2**52 - 1, _INTEGERS))
+        return builder.bitcast(builder.or_(bits, _constant(1023 << 52, _INTEGERS)), _VECTOR)
+
+    return vector(x), codegen

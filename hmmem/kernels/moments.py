@@ -1,0 +1,135 @@
+"""Moments of weighted frames, in lanes as :mod:`hmmem.kernels.packing` makes them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hmmem.kernels.options import kernel
+from hmmem.kernels.products import add_products
+from hmmem.kernels.simd import fma, load, pick, splat, store
+
+CHUNK = 16  # rows whose products are added before the next ones are read
+
+
+@kernel
+def shared_moments(X, n, D, centre, origin, pairs, gamma, K, out):
+    """Moments about one origin that all K states share, as products of gamma and what they have in common.
+
+    In: X, n rows of D columns in lanes, flat; centre, origin (D,); ``pairs``: all products of two columns, or squares
+    alone; gamma, lanes of K columns, flat.
+    Out: out (K, 1 + D + D), or (K, 1 + D + D (D + 1) / 2) for pairs = sum_t gamma[t, k] (1, z, z^2), or (1, z, z_i z_j
+    for j <= i), z = (X[t] - centre) - origin.
+    """
+    width = out.shape[1]
+    W = (width + 3) // 4 * 4
+    b, sums = np.zeros(CHUNK * W * 8), np.zeros(K * W * 8)
+    for start in range(0, n, CHUNK):
+        rows = min(CHUNK, n - start)
+        for r in range(rows):
+            at = r * W * 8
+            store(b, at, splat(1.0))
+            for d in range(D):
+                z = (load(X, ((start + r) * D + d) * 8) - pick(centre, d)) - pick(origin, d)
+                store(b, at + (1 + d) * 8, z)
+                if not pairs:
+                    store(b, at + (1 + D + d) * 8, z * z)
+            if pairs:
+                o = at + (1 + D) * 8
+                for i in range(D):
+                    z = load(b, at + (1 + i) * 8)
+                    for j in range(i + 1):
+                        store(b, o + j * 8, z * load(b, at + (1 + j) * 8))
+                    o += (i + 1) * 8
+        add_products(gamma, start, K, b, 0, W, rows, False, sums)
+    for k in range(K):
+        for j in range(width):
+            out[k, j] = 0.0
+            for lane in range(8):
+                out[k, j] += sums[(k * W + j) * 8 + lane]
+
+
+@kernel
+def diag_moments(X, n, D, centre, origin, gamma, K, weight, first, second):
+    """Weight (K,), first, second (K, D) = sum_t gamma[t, k] (1, z, z^2), z = (X[t] - centre) - origin[k].
+
+    X, gamma: lanes, flat, of n rows; origin (K, D), one for each state.
+    """
+    sums, weights, x = np.zeros(K * D * 16), np.zeros(K * 8), np.empty(D * 8)
+    for t in range(n):
+        for d in range(D):
+            store(x, d * 8, load(X, (t * D + d) * 8) - pick(centre, d))
+        for k in range(K):
+            g = load(gamma, (t * K + k) * 8)
+            store(weights, k * 8, load(weights, k * 8) + g)
+            for d in range(D):
+                z = load(x, d * 8) - pick(origin, k * D + d)
+                weighted, at = g * z, (k * D + d) * 16
+                store(sums, at, load(sums, at) + weighted)
+                store(sums, at + 8, fma(weighted, z, load(sums, at + 8)))
+    for k in range(K):
+        weight[k] = 0.0
+        for lane in range(8):
+            weight[k] += weights[k * 8 + lane]
+        for d in range(D):
+            first[k, d], second[k, d] = 0.0, 0.0
+            for lane in range(8):
+                first[k, d] += sums[(k * D + d) * 16 + lane]
+                second[k, d] += sums[(k * D + d) * 16 + 8 + lane]
+
+
+@kernel
+def full_moments(X, n, D, centre, origin, gamma, K, weight, first, second):
+    """Weight (K,), first (K, D), second (K, D, D) = sum_t gamma[t, k] (1, z, z z'), z = (X[t] - centre) - origin[k].
+
+    X, gamma: lanes, flat, of n rows; origin (K, D). The lower triangle alone, by chunks that stay in a near cache.
+    """
+    W = (D + 3) // 4 * 4
+    x, z, wz = np.empty(CHUNK * D * 8), np.zeros(CHUNK * W * 8), np.zeros(CHUNK * W * 8)
+    size = W * W * 8
+    sums, firsts, weights = np.zeros(K * size), np.zeros(K * D * 8), np.zeros(K * 8)
+    for start in range(0, n, CHUNK):
+        rows = min(CHUNK, n - start)
+        for r in range(rows):
+            for d in range(D):
+                store(x, (r * D + d) * 8, load(X, ((start + r) * D + d) * 8) - pick(centre, d))
+        for k in range(K):
+            for r in range(rows):
+                g = load(gamma, ((start + r) * K + k) * 8)
+                store(weights, k * 8, load(weights, k * 8) + g)
+                for d in range(D):
+                    v = load(x, (r * D + d) * 8) - pick(origin, k * D + d)
+                    store(z, (r * W + d) * 8, v)
+                    v = g * v
+                    store(wz, (r * W + d) * 8, v)
+                    at = (k * D + d) * 8
+                    store(firsts, at, load(firsts, at) + v)
+            add_products(wz, 0, W, z, 0, W, rows, True, sums[k * size : (k + 1) * size])
+    for k in range(K):
+        weight[k] = 0.0
+        for lane in range(8):
+            weight[k] += weights[k * 8 + lane]
+        for i in range(D):
+            first[k, i] = 0.0
+            for lane in range(8):
+                first[k, i] += firsts[(k * D + i) * 8 + lane]
+            for j in range(i + 1):
+                total = 0.0
+                for lane in range(8):
+                    total += sums[k * size + (i * W + j) * 8 + lane]
+                second[k, i, j], second[k, j, i] = total, total
+
+
+@kernel
+def scatter(codes, n, C, gamma, K, counts):
+    """Add gamma[t] to row codes[t, c] of counts (V, K) for each column c; a negative code says nothing.
+
+    codes, gamma: lanes, flat, of n rows.
+    """
+    for t in range(n):
+        for c in range(C):
+            for lane in range(8):
+                code = codes[(t * C + c) * 8 + lane]
+                if code >= 0:
+                    at = t * K * 8 + lane
+                    for k in range(K):
+                        counts[code, k] += gamma[at + k * 8]

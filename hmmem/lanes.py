@@ -1,0 +1,112 @@
+"""Lanes: runs of frames side by side, eight at a time, in the layout that the kernels read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hmmem.kernels import packing
+
+
+@dataclass(frozen=True, eq=False)
+class Lanes:
+    """Which run of frames stands in which lane; see :mod:`hmmem.kernels.packing`.
+
+    Parameters
+    ----------
+    starts, lengths : ndarray of shape (8 G,), int64
+        First frame and number of frames of what each lane holds; a lane for which there is no run holds another one's.
+    rows : ndarray of shape (G + 1,), int64
+        Group g has the rows ``rows[g]`` to ``rows[g + 1]``, as many as its longest run has frames.
+    run : ndarray of shape (8 G,), int64
+        Number of the run in each lane; -1 where there is none.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    rows: np.ndarray
+    run: np.ndarray
+
+    @classmethod
+    def of_runs(cls, starts: np.ndarray, lengths: np.ndarray) -> Lanes:
+        """Return lanes for m runs (m,), runs of like length side by side."""
+        m, longest = len(lengths), int(lengths.max())
+        order = np.arange(m) if int(lengths.min()) == longest else np.argsort(-lengths, kind="stable")
+        if m % 8 == 0:
+            run = held = order
+        else:
+            run = np.full(m + -m % 8, -1)
+            run[:m] = order
+            held = np.where(run < 0, run[len(run) - 8], run)
+        held_lengths = lengths[held]
+        rows = np.zeros(len(held) // 8 + 1, np.int64)
+        np.cumsum(held_lengths[::8], out=rows[1:])
+        return cls(starts[held], held_lengths, rows, run)
+
+    @classmethod
+    def of_frames(cls, n: int) -> Lanes:
+        """Return lanes for n independent frames: eight runs of one length, the last one shorter."""
+        starts = np.arange(0, n, -(-n // 8))
+        return cls.of_runs(starts, np.diff(np.append(starts, n)))
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of all groups."""
+        return int(self.rows[-1])
+
+    @property
+    def n_runs(self) -> int:
+        """Number of runs m."""
+        return len(self.run) if self.run[-1] >= 0 else int(np.count_nonzero(self.run >= 0))
+
+    @property
+    def fill(self) -> float:
+        """Share of the lanes' frames that belong to a run."""
+        held = self.lengths if self.run[-1] >= 0 else self.lengths[self.run >= 0]
+        return float(held.sum() / (8 * self.n_rows))
+
+    def pack(self, X: np.ndarray, repeat: bool = True) -> np.ndarray:
+        """Return frames (N, C) as lanes (rows, C, 8); behind a run's end its first frame again, or zeros."""
+        lanes = np.empty((self.n_rows, X.shape[1], 8), X.dtype)
+        # eight bytes are eight bytes: symbols travel as if they were doubles
+        flat = np.ascontiguousarray(X).reshape(-1).view(np.float64)
+        out = lanes.reshape(-1).view(np.float64)
+        packing.pack(flat, X.shape[1], self.starts, self.lengths, self.rows, repeat, out)
+        if not repeat and self.run[-1] < 0:
+            lanes[self.rows[-2] :, :, self.run[-8:] < 0] = 0
+        return lanes
+
+    def unpack(self, lanes: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Write lanes (rows, C, 8) back to frames, out (N, C)."""
+        packing.unpack(lanes, self.starts, np.where(self.run < 0, 0, self.lengths), self.rows, out)
+        return out
+
+
+def by_lanes(
+    function: Callable[[np.ndarray, np.ndarray], object], X: np.ndarray, columns: int, out: np.ndarray | None
+) -> np.ndarray:
+    """Return what ``function(X, out)`` writes for lanes X (rows, D, 8), out (rows, columns, 8).
+
+    Frames X (N, D) go through lanes, too, and come back as (N, columns).
+    """
+    if X.ndim == 3:
+        out = np.empty((len(X), columns, 8)) if out is None else out
+        function(X, out)
+        return out
+    out = np.empty((len(X), columns)) if out is None else out
+    if len(X) == 0:
+        return out
+    lanes = Lanes.of_frames(len(X))
+    inner = np.empty((lanes.n_rows, columns, 8))
+    function(lanes.pack(X), inner)
+    return lanes.unpack(inner, out)
+
+
+def both_in_lanes(X: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames (N, D) and their weights (N, R) as lanes; lanes as they are."""
+    if X.ndim == 3:
+        return X, gamma
+    lanes = Lanes.of_frames(len(X))
+    return lanes.pack(X), lanes.pack(np.ascontiguousarray(gamma), repeat=False)
