@@ -154,6 +154,8 @@ class MarkovChain:
 #: other is faster (measured, see docs/benchmarks.md); below, a product could underflow in :mod:`hmmem.kernels.lanes`.
 LANE_STATES = 40
 LANE_PROBABILITY = 2.0**-60
+#: Most states with which a long sequence is cut into segments: their warm-up costs the cube of it.
+SEGMENT_STATES = 20
 
 
 class ChainArrays:
@@ -168,6 +170,8 @@ class ChainArrays:
         least = positive.min() if positive.size else 1.0
         self.tiny = bool(least < 2.0**-500)
         self.fits_lanes = bool(len(self.startprob) <= LANE_STATES and least >= LANE_PROBABILITY)
+        # without zeros, messages from beyond a segment are forgotten, and no image of a unit vector can underflow
+        self.fits_segments = bool(self.fits_lanes and positive.size == self.transmat.size <= SEGMENT_STATES**2)
         self.log_startprob, self.log_transmat = log(self.startprob), log(self.transmat)
         self.log_endprob = log(self.endprob)
         self.log_transposed = np.ascontiguousarray(self.log_transmat.T)

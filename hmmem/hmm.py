@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from hmmem.emissions.protocol import Emission
 from hmmem.kernels.scaled import UNSURE
 from hmmem.parallel import Map, unit_of_work
 from hmmem.report import Note
+from hmmem.segments import Stretch, stretches, warm_up
 from hmmem.sequences import Sequences
 from hmmem.statistics import Statistics
 
@@ -42,7 +45,40 @@ class HiddenMarkovModel:
 
         Sequences of probability zero are left out, and counted. Blocks go through ``map``.
         """
-        return Statistics.total(map(partial(_expect_block, self), data.blocks(self.width)))
+        return Statistics.total(self._parts(data, map))
+
+    def _parts(self, data: Sequences, map: Map) -> Iterator[Statistics]:
+        """The statistics of blocks and of long sequences; at the end those that cannot be cut into segments."""
+        chain = self.chain.arrays
+        waiting: dict[int, Sequences] = {}
+        failed: set[int] = set()
+
+        def units() -> Iterator[tuple[int, Sequences | Stretch]]:
+            for number, block in enumerate(data.blocks(self.width)):
+                cut = stretches(chain, block)
+                first = next(cut, None)
+                if first is None:
+                    yield number, block
+                    continue
+                waiting[number] = block
+                yield number, first
+                for stretch in cut:
+                    if number in failed:
+                        break
+                    yield number, stretch
+
+        for number, parts in groupby(map(partial(_expect_unit, self), units()), itemgetter(0)):
+            total: Statistics | None = None
+            for _, part in parts:
+                if part is None:
+                    failed.add(number)
+                elif number not in failed:
+                    total = part if total is None else total + part
+            if number not in failed:
+                waiting.pop(number, None)
+                assert total is not None
+                yield total
+        yield from (part for _, part in map(partial(_expect_unit, self), sorted(waiting.items())))
 
     def maximise(self, statistics: Statistics) -> HiddenMarkovModel:
         """Return the model that maximises the expected complete-data log-likelihood."""
@@ -156,9 +192,16 @@ def _collect(
         possible = np.ones(len(block), bool) if possible is None else possible
         weight, n_impossible = float((block.weights * possible) @ block.lengths), int(len(possible) - possible.sum())
         log_likelihood = block.weights[possible] * log_likelihood[possible]
+    return _statistics(model, math.fsum(log_likelihood), weight, n_impossible, first, last, counts, emission)
+
+
+def _statistics(
+    model: HiddenMarkovModel, log_likelihood: float, weight: float, n_impossible: int, first: np.ndarray,
+    last: np.ndarray, counts: np.ndarray, emission: Statistics,
+) -> Statistics:  # fmt: skip
     ends = {} if model.chain.endprob is None else {"end": last}
     return Statistics(
-        log_likelihood=math.fsum(log_likelihood),
+        log_likelihood=log_likelihood,
         weight=weight,
         n_impossible=n_impossible,
         chain=Statistics(start=first, transitions=counts, **ends),
@@ -167,6 +210,28 @@ def _collect(
 
 
 @unit_of_work
+def _expect_unit(model: HiddenMarkovModel, unit: tuple[int, Sequences | Stretch]) -> tuple[int, Statistics | None]:
+    number, data = unit
+    return number, _expect_stretch(model, data) if isinstance(data, Stretch) else _expect_block(model, data)
+
+
+def _expect_stretch(model: HiddenMarkovModel, stretch: Stretch) -> Statistics | None:
+    """Segments of a long sequence, side by side; None if they have to know more of each other."""
+    chain, frames = model.chain.arrays, stretch.frames.X
+    edges = warm_up(chain, model.log_lik, frames, stretch)
+    if edges is None:
+        return None
+    lanes = stretch.lanes
+    X = lanes.pack(frames)
+    q = recursions.smooth_lanes(chain, model.log_lik(X), lanes, None, edges)
+    if q.unsure > 0:
+        return None
+    emission = model.emission.statistics(X, model._rows(q.gamma))
+    log_likelihood, n = math.fsum(q.log_likelihood), float(stretch.n_frames)
+    statistics = _statistics(model, log_likelihood, n, 0, q.first, q.last, q.counts, emission)
+    return statistics if stretch.weight == 1.0 else statistics * stretch.weight
+
+
 def _expect_block(model: HiddenMarkovModel, block: Sequences) -> Statistics:
     if block.is_long(model.width):
         return _expect_strip(model, block)

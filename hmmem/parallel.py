@@ -93,6 +93,7 @@ class _Table:
         return number, item
 
     def run(self, number: int, item: Any) -> None:
+        outcome: tuple[Any, Exception | None]
         try:
             outcome = self.function(item), None
         except Exception as error:  # noqa: BLE001  the same

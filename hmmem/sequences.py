@@ -121,13 +121,16 @@ class Sequences:
     def blocks(self, width: int) -> Iterator[Sequences]:
         """Cut into blocks of whole sequences that hold ``BLOCK_SIZE`` numbers at ``width`` numbers per frame.
 
-        A block holds at least one sequence, so that a long one is a block of its own.
+        A sequence of more than half a block stands alone. Others go together, at least eight if they are to be had:
+        that many go side by side.
         """
         limit = max(1, BLOCK_SIZE // width)
-        first = 0
+        alone = np.append(np.flatnonzero(self.lengths > limit // 2), len(self))
+        first = following = 0
         while first < len(self):
-            fits = np.searchsorted(self.offsets, self.offsets[first] + limit, side="right") - 1
-            last = max(first + 1, int(fits))
+            fits = int(np.searchsorted(self.offsets, self.offsets[first] + limit, side="right")) - 1
+            following += int(alone[following] < first)
+            last = max(first + 1, min(max(fits, first + 8), int(alone[following])))
             yield self._slice(first, last)
             first = last
 

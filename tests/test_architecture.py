@@ -19,7 +19,7 @@ LAYERS = (
     {"alphabet", "datasets", "files", "kernels", "lanes", "parameters", "probabilities", "report", "sequences", "statistics"},
     {"em", "folds", "inputs", "parallel"},
     {"chain", "emissions"},
-    {"decoding", "functions", "recursions"},
+    {"decoding", "functions", "recursions", "segments"},
     {"hmm", "mixture", "training"},
     {"starts"},
     {"estimators"},

@@ -34,8 +34,12 @@ def test_blocks_cover_every_sequence_once_and_in_order(seed: int) -> None:
     assert_array_equal(np.concatenate([block.per_frame["row"] for block in blocks]), np.arange(data.n_frames))
     for block, after in zip(blocks, [*blocks[1:], None], strict=True):
         assert block.offsets[0] == 0
-        assert len(block) == 1 or block.n_frames <= limit
-        if after is not None:  # the next sequence would not have fitted
+        assert len(block) <= 8 or block.n_frames <= limit
+        assert len(block) == 1 or block.lengths.max() <= limit // 2
+        if (
+            after is not None and max(block.lengths.max(), after.lengths[0]) <= limit // 2
+        ):  # it would have been too many
+            assert len(block) >= 8
             assert block.n_frames + after.lengths[0] > limit
 
 
@@ -56,7 +60,7 @@ def test_only_one_sequence_beyond_the_budget_is_long() -> None:
     assert not numbered([limit, 1], 1).is_long(1)
 
 
-def test_blocks_of_wide_frames_hold_at_least_one_frame() -> None:
+def test_blocks_of_wide_frames_hold_one_sequence() -> None:
     data = numbered([3, 1], 1)
     assert [block.n_frames for block in data.blocks(10 * BLOCK_SIZE)] == [3, 1]
     assert [piece.n_frames for piece in data.pieces(10 * BLOCK_SIZE)] == [1, 1, 1, 1]

@@ -82,22 +82,28 @@ def filter_group(start, transmat, ends, shortest, T, K, first, b, alpha, inverse
             total = total + ((y0 + y1) + (y2 + y3))
             least = smaller(least, smaller(smaller(y0, y1), smaller(y2, y3)))
             j += 4
-        while j < K:
-            x0 = load(start, j * 8)
+        while j < K:  # the last ones two by two, the very last one perhaps with itself
+            u = min(j + 1, K - 1)
+            x0, x1 = load(start, j * 8), load(start, u * 8)
             if t > 0:
-                x0, x1 = zero, zero
+                x0, x1, x2, x3 = zero, zero, zero, zero
                 for i in range(0, K - 1, 2):
-                    x0 = fma(load(alpha, before + i * 8), pick(transmat, i * K + j), x0)
-                    x1 = fma(load(alpha, before + i * 8 + 8), pick(transmat, i * K + K + j), x1)
+                    a, r = load(alpha, before + i * 8), i * K
+                    x0, x1 = fma(a, pick(transmat, r + j), x0), fma(a, pick(transmat, r + u), x1)
+                    a, r = load(alpha, before + i * 8 + 8), r + K
+                    x2, x3 = fma(a, pick(transmat, r + j), x2), fma(a, pick(transmat, r + u), x3)
                 if K % 2 == 1:
-                    x0 = fma(load(alpha, before + (K - 1) * 8), pick(transmat, (K - 1) * K + j), x0)
-                x0 = x0 + x1
+                    a, r = load(alpha, before + (K - 1) * 8), (K - 1) * K
+                    x0, x1 = fma(a, pick(transmat, r + j), x0), fma(a, pick(transmat, r + u), x1)
+                x0, x1 = x0 + x2, x1 + x3
             store(predicted, j * 8, x0)
-            y0 = x0 * (inverse * load(b, at + j * 8))
+            store(predicted, u * 8, x1)
+            y0, y1 = x0 * (inverse * load(b, at + j * 8)), x1 * (inverse * load(b, at + u * 8))
             store(alpha, here + j * 8, y0)
-            total = total + y0
-            least = smaller(least, y0)
-            j += 1
+            store(alpha, here + u * 8, y1)
+            total = total + (y0 + y1 if u > j else y0)
+            least = smaller(least, smaller(y0, y1))
+            j += 2
         now = splat(np.float64(t))
         if any_less(least, bound) or any_less(total, attention):
             # zeros of impossible states are no loss
@@ -219,21 +225,30 @@ def smooth_group(transposed, end, ends, weights, shortest, lifted, T, K, first, 
                 total = total + ((y0 + y1) + (y2 + y3))
                 k += 4
             while k < K:
-                x0, x1 = zero, zero
+                u = min(k + 1, K - 1)
+                x0, x1, x2, x3 = zero, zero, zero, zero
                 if t < T - 1:
                     for j in range(0, K - 1, 2):
-                        x0 = fma(load(onward, ahead + j * 8), pick(transposed, j * K + k), x0)
-                        x1 = fma(load(onward, ahead + j * 8 + 8), pick(transposed, j * K + K + k), x1)
+                        w, r = load(onward, ahead + j * 8), j * K
+                        x0, x1 = fma(w, pick(transposed, r + k), x0), fma(w, pick(transposed, r + u), x1)
+                        w, r = load(onward, ahead + j * 8 + 8), r + K
+                        x2, x3 = fma(w, pick(transposed, r + k), x2), fma(w, pick(transposed, r + u), x3)
                     if K % 2 == 1:
-                        x0 = fma(load(onward, ahead + (K - 1) * 8), pick(transposed, (K - 1) * K + k), x0)
-                x0 = x0 + x1
+                        w, r = load(onward, ahead + (K - 1) * 8), (K - 1) * K
+                        x0, x1 = fma(w, pick(transposed, r + k), x0), fma(w, pick(transposed, r + u), x1)
+                x0, x1 = x0 + x2, x1 + x3
                 if ending:
-                    x0 = where(zero, last, load(end, k * 8) * load(inverses, t * 8), x0)
-                y0 = load(alpha, here + k * 8) * x0
-                store(onward, slot + k * 8, load(b, at + k * 8) * x0 * before)
+                    inverse = load(inverses, t * 8)
+                    x0 = where(zero, last, load(end, k * 8) * inverse, x0)
+                    x1 = where(zero, last, load(end, u * 8) * inverse, x1)
+                y0, y1 = load(alpha, here + k * 8) * x0, load(alpha, here + u * 8) * x1
+                x0, x1 = load(b, at + k * 8) * x0 * before, load(b, at + u * 8) * x1 * before
+                store(onward, slot + k * 8, x0)
+                store(onward, slot + u * 8, x1)
                 store(b, at + k * 8, y0)
-                total = total + y0
-                k += 1
+                store(b, at + u * 8, y1)
+                total = total + (y0 + y1 if u > k else y0)
+                k += 2
             # total is 1 but for rounding, except in a lane's last frame: its reciprocal, to the difference's square
             scale = two - total
             if ending:
@@ -361,10 +376,12 @@ def converge(matrix, b, K, first, step, steps, message):
     within that distance of this one, because a non-negative matrix takes a cone into its image, whose diameter is that
     of the images of its generators (Birkhoff 1957).
     """
+    W = (K + 3) // 4 * 4
     zero, one, lowest = splat(0.0), splat(1.0), splat(-1e308)
-    p, q, weight = np.empty(K * K * 8), np.empty(K * K * 8), np.empty(K * 8)
-    for i in range(K * K):
-        store(p, i * 8, pick(matrix, i))
+    p, q, weight = np.zeros(K * W * 8), np.zeros(K * W * 8), np.empty(K * 8)
+    for i in range(K):
+        for j in range(K):
+            store(p, (i * W + j) * 8, pick(matrix, i * K + j))
     done = 0
     while True:
         # the images are the rows of p: the ratios of their entries to those of row 0
@@ -373,10 +390,10 @@ def converge(matrix, b, K, first, step, steps, message):
             total = total + load(p, j * 8)
             store(weight, j * 8, one / load(p, j * 8))
         for i in range(1, K):
-            high = load(p, i * K * 8) * load(weight, 0)
+            high = load(p, i * W * 8) * load(weight, 0)
             low = high
             for j in range(1, K):
-                ratio = load(p, (i * K + j) * 8) * load(weight, j * 8)
+                ratio = load(p, (i * W + j) * 8) * load(weight, j * 8)
                 high, low = larger(high, ratio), smaller(low, ratio)
             # a nan is no certificate
             worst = larger(worst, where(high, low * splat(1.0 + CERTAIN), zero, one))
@@ -388,7 +405,7 @@ def converge(matrix, b, K, first, step, steps, message):
             return done
         if done >= steps:
             return -1
-        for i in range(K * K):
+        for i in range(K * W):
             store(p, i * 8, load(p, i * 8) * total)
         for _ in range(min(CHECKED, steps - done)):
             at = (first + done * step) * K * 8
@@ -398,67 +415,72 @@ def converge(matrix, b, K, first, step, steps, message):
             peak = where(peak, lowest, zero, peak)
             for k in range(K):
                 w = exp(load(b, at + k * 8) - peak)
-                for j in range(K):
-                    store(p, (k * K + j) * 8, load(p, (k * K + j) * 8) * w)
+                for j in range(k * W, k * W + K):
+                    store(p, j * 8, load(p, j * 8) * w)
             for i in range(K):
-                j = 0
-                while j + 4 <= K:
+                for j in range(0, W, 4):
                     x0, x1, x2, x3 = zero, zero, zero, zero
                     for k in range(K):
-                        a, o = pick(matrix, i * K + k), (k * K + j) * 8
+                        a, o = pick(matrix, i * K + k), (k * W + j) * 8
                         x0 = fma(a, load(p, o), x0)
                         x1 = fma(a, load(p, o + 8), x1)
                         x2 = fma(a, load(p, o + 16), x2)
                         x3 = fma(a, load(p, o + 24), x3)
-                    o = (i * K + j) * 8
+                    o = (i * W + j) * 8
                     store(q, o, x0)
                     store(q, o + 8, x1)
                     store(q, o + 16, x2)
                     store(q, o + 24, x3)
-                    j += 4
-                while j < K:
-                    x0 = zero
-                    for k in range(K):
-                        x0 = fma(pick(matrix, i * K + k), load(p, (k * K + j) * 8), x0)
-                    store(q, (i * K + j) * 8, x0)
-                    j += 1
             p, q = q, p
             done += 1
 
 
 @kernel
-def warm_up(transmat, transposed, left, right, K, steps, messages, end_vectors, ahead):
+def weigh(message, b, at, K, lane, out):
+    """Out (K,) = the lane's message times exp(b[at], b[at + 8], ...), normalised; False if that is zero."""
+    top, total = -np.inf, 0.0
+    for k in range(K):
+        top = max(top, b[at + k * 8])
+    if top == -np.inf:
+        return False
+    for k in range(K):
+        out[k] = message[k * 8 + lane] * np.exp(b[at + k * 8] - top)
+        total += out[k]
+    for k in range(K):
+        out[k] /= total
+    return total > 0.0
+
+
+@kernel
+def warm_up(transmat, transposed, b, K, steps, starts, ends, ahead):
     """Messages into eight runs from both sides.
 
-    In: transmat, transposed flat, all positive; left, right, lanes of log_lik (steps + 1, K, 8) of the frames before
-    the runs and behind them. Out: messages (8, K), predicted probabilities of the runs' first frames; ahead (8, K), the
-    ``onward`` of the frames behind them, and end_vectors (8, K) = transmat @ ahead, up to factors. Returns the larger
-    number of steps, or -1 without a certificate.
+    In: transmat, transposed flat, all positive; b, lanes of log_lik (2 (steps + 1), K, 8): the frames before the runs,
+    then those behind them. Out, in rows 1 to 8: starts (9, K), predicted probabilities of the runs' first frames; ahead
+    (9, K), the ``onward`` of the frames behind them, and ends (9, K) = transmat @ ahead, up to factors. Returns the
+    larger number of steps taken, or -1 without a certificate.
     """
-    message = np.empty(K * 8)
-    there = converge(transmat, left, K, steps, -1, steps + 1, message)
+    message, inside = np.empty(K * 8), np.empty(K)
+    there = converge(transmat, b, K, steps - 1, -1, steps, message)
     if there < 0:
         return -1
     for lane in range(8):
-        for k in range(K):
-            messages[lane, k] = message[k * 8 + lane]
-    back = converge(transposed, right, K, 1, 1, steps, message)
+        # the filtered probabilities of the last frame before, and what they predict: less than 1 with an end
+        if not weigh(message, b, steps * K * 8 + lane, K, lane, inside):
+            return -1
+        for j in range(K):
+            starts[1 + lane, j] = 0.0
+            for i in range(K):
+                starts[1 + lane, j] += inside[i] * transmat[i * K + j]
+    back = converge(transposed, b, K, steps + 2, 1, steps, message)
     if back < 0:
         return -1
     for lane in range(8):
-        top = -np.inf
-        for k in range(K):
-            top = max(top, right[k * 8 + lane])
-        if top == -np.inf:
+        if not weigh(message, b, (steps + 1) * K * 8 + lane, K, lane, inside):
             return -1
-        total = 0.0
-        for k in range(K):
-            ahead[lane, k] = message[k * 8 + lane] * np.exp(right[k * 8 + lane] - top)
-            total += ahead[lane, k]
         for i in range(K):
-            ahead[lane, i] /= total
-        for i in range(K):
-            end_vectors[lane, i] = 0.0
+            ahead[1 + lane, i] = inside[i]
+            ends[1 + lane, i] = 0.0
             for k in range(K):
-                end_vectors[lane, i] += transmat[i * K + k] * ahead[lane, k]
+                ends[1 + lane, i] += transmat[i * K + k] * inside[k]
     return max(there, back)
