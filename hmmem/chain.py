@@ -152,7 +152,7 @@ class MarkovChain:
 
 #: Most states, and least transition probability, with which eight sequences go side by side: beyond, one after the
 #: other is faster (measured, see docs/benchmarks.md); below, a product could underflow in :mod:`hmmem.kernels.lanes`.
-LANE_STATES = 40
+LANE_STATES = 128
 LANE_PROBABILITY = 2.0**-60
 #: Most states with which a long sequence is cut into segments: their warm-up costs the cube of it.
 SEGMENT_STATES = 20
@@ -166,6 +166,7 @@ class ChainArrays:
         self.endprob = np.empty(0) if chain.endprob is None else chain.endprob
         self.transposed = np.ascontiguousarray(self.transmat.T)
         self.padded, self.padded_transposed = _padded(self.transmat), _padded(self.transposed)
+        self.panels, self.back_panels = _panels(self.transmat), _panels(self.transposed)
         positive = self.transmat[self.transmat > 0]
         least = positive.min() if positive.size else 1.0
         self.tiny = bool(least < 2.0**-500)
@@ -180,6 +181,13 @@ class ChainArrays:
 def _padded(matrix: np.ndarray) -> np.ndarray:
     """The rows of a matrix, filled up with zeros to a multiple of 8, flat."""
     return np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % 8))).reshape(-1)
+
+
+def _panels(matrix: np.ndarray) -> np.ndarray:
+    """The matrix in panels of four columns, (ceil(K / 4), K, 4), flat: in the order in which kernels read it."""
+    K = len(matrix)
+    padded = np.pad(matrix, ((0, 0), (0, -K % 4)))
+    return np.ascontiguousarray(padded.reshape(K, -1, 4).transpose(1, 0, 2)).reshape(-1)
 
 
 def _cdf(rows: np.ndarray) -> np.ndarray:

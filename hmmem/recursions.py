@@ -240,7 +240,7 @@ def smooth_lanes(
     counts, first, last = np.empty((K, K)), np.empty(K), np.empty(K)
     log_likelihood, status = np.empty(m), np.empty(m, np.int64)
     unsure = lanes_kernels.smooth(
-        chain.transmat.reshape(-1), chain.transposed.reshape(-1), edges.starts, edges.start_of, edges.ends,
+        chain.transmat.reshape(-1), chain.panels, chain.back_panels, edges.starts, edges.start_of, edges.ends,
         edges.end_of, edges.ahead, chain.endprob.size > 0, lanes.lengths, lanes.rows, lanes.run, weights, K,
         log_lik.reshape(-1), counts, first, last, log_likelihood, status,
     )  # fmt: skip

@@ -79,12 +79,12 @@ class Categorical:
 
     @cached_property
     def _stacked(self) -> np.ndarray:
-        """Log p, (sum of sizes, R): the columns' tables below one another."""
+        """Log p: the columns' tables below one another, and zeros at the end, as the kernels want them."""
         rows = []
         for table in self.tables:
             rows.append(log(table.T) + np.log1p(-self.unknown_prob))
             rows.append(np.full((1, self.n_rows), log(np.array(self.unknown_prob))))
-        return np.ascontiguousarray(np.vstack(rows))
+        return np.pad(np.vstack(rows), ((0, 1), (0, -self.n_rows % 8)))
 
     def _codes(self, X: np.ndarray) -> np.ndarray:
         """Codes into the stacked table; no information stays negative."""
@@ -98,7 +98,7 @@ class Categorical:
 
         def write(lanes: np.ndarray, out: np.ndarray) -> None:
             codes = self._codes(lanes).reshape(-1)
-            emitting.gather(self._stacked, codes, len(lanes), self.n_features, out.reshape(-1))
+            emitting.gather(self._stacked.reshape(-1), codes, len(lanes), self.n_features, self.n_rows, out.reshape(-1))
 
         return by_lanes(write, X, self.n_rows, out)
 
@@ -107,9 +107,11 @@ class Categorical:
         X, gamma = both_in_lanes(X, gamma)
         stacked = np.zeros(self._stacked.shape)
         codes = self._codes(X).reshape(-1)
-        moments.scatter(codes, len(X), self.n_features, gamma.reshape(-1), self.n_rows, stacked)
+        moments.scatter(codes, len(X), self.n_features, gamma.reshape(-1), self.n_rows, stacked.reshape(-1))
         ends = np.cumsum(self.sizes)
-        counts = tuple(stacked[end - size : end - 1].T for end, size in zip(ends, self.sizes, strict=True))
+        counts = tuple(
+            stacked[end - size : end - 1, : self.n_rows].T for end, size in zip(ends, self.sizes, strict=True)
+        )
         return Statistics(weight=lane_sums(gamma), counts=counts)
 
     def maximise(self, statistics: Statistics) -> Categorical:

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from hmmem.kernels.options import kernel
-from hmmem.kernels.simd import any_less, exp, fma, larger, load, log, pick, splat, store, where
+from hmmem.kernels.simd import any_less, exp, fma, larger, load, log, pick, splat, store, transpose, where
 
 
 @kernel
@@ -104,23 +104,49 @@ def full_log_lik(X, n, centre, offsets, whiten, constant, out):
 
 
 @kernel
-def gather(table, codes, n, C, out):
-    """out[t, k] = sum_c table[codes[t, c], k]; a negative code says nothing. table (V, K), codes int64, n rows of C."""
-    K = table.shape[1]
+def gather(table, codes, n, C, K, out):
+    """out[t, k] = sum_c table[codes[t, c], k], for codes int64, n rows of C columns.
+
+    table (V + 1, P), flat: K columns, filled up with zeros to P, a multiple of 8, and a last row of zeros, for a
+    negative code says nothing. Eight states of eight frames are turned over in registers.
+    """
+    P = (K + 7) // 8 * 8
+    last = table.size - P
+    r0, r1, r2, r3, r4, r5, r6, r7 = 0, 0, 0, 0, 0, 0, 0, 0
+    zero = splat(0.0)
     for t in range(n):
-        for lane in range(8):
-            at, code = t * K * 8 + lane, codes[t * C * 8 + lane]
-            if code >= 0:
-                for k in range(K):
-                    out[at + k * 8] = table[code, k]
-            else:
-                for k in range(K):
-                    out[at + k * 8] = 0.0
-            for c in range(1, C):
-                code = codes[(t * C + c) * 8 + lane]
-                if code >= 0:
-                    for k in range(K):
-                        out[at + k * 8] += table[code, k]
+        for k in range(0, P, 8):
+            y0, y1, y2, y3, y4, y5, y6, y7 = zero, zero, zero, zero, zero, zero, zero, zero
+            for c in range(C):
+                at = (t * C + c) * 8
+                r0 = codes[at] * P if codes[at] >= 0 else last
+                r1 = codes[at + 1] * P if codes[at + 1] >= 0 else last
+                r2 = codes[at + 2] * P if codes[at + 2] >= 0 else last
+                r3 = codes[at + 3] * P if codes[at + 3] >= 0 else last
+                r4 = codes[at + 4] * P if codes[at + 4] >= 0 else last
+                r5 = codes[at + 5] * P if codes[at + 5] >= 0 else last
+                r6 = codes[at + 6] * P if codes[at + 6] >= 0 else last
+                r7 = codes[at + 7] * P if codes[at + 7] >= 0 else last
+                y0, y1, y2 = y0 + load(table, r0 + k), y1 + load(table, r1 + k), y2 + load(table, r2 + k)
+                y3, y4, y5 = y3 + load(table, r3 + k), y4 + load(table, r4 + k), y5 + load(table, r5 + k)
+                y6, y7 = y6 + load(table, r6 + k), y7 + load(table, r7 + k)
+            y0, y1, y2, y3, y4, y5, y6, y7 = transpose(y0, y1, y2, y3, y4, y5, y6, y7)
+            at = (t * K + k) * 8
+            store(out, at, y0)
+            if k + 1 < K:
+                store(out, at + 8, y1)
+            if k + 2 < K:
+                store(out, at + 16, y2)
+            if k + 3 < K:
+                store(out, at + 24, y3)
+            if k + 4 < K:
+                store(out, at + 32, y4)
+            if k + 5 < K:
+                store(out, at + 40, y5)
+            if k + 6 < K:
+                store(out, at + 48, y6)
+            if k + 7 < K:
+                store(out, at + 56, y7)
 
 
 @kernel

@@ -26,11 +26,12 @@ CERTAIN = 2.5e-13  # largest relative spread of a warm-up's images about one of 
 
 
 @kernel
-def filter_group(start, transmat, ends, shortest, T, K, first, b, alpha, inverses, x, predicted, log_likelihood):
+def filter_group(start, panels, ends, shortest, T, K, first, b, alpha, inverses, x, predicted, log_likelihood):
     """Filter the eight runs of one group; returns whether an entry was lifted.
 
-    In: start (K, 8), the predicted probabilities of the first frame; transmat flat; ends (8,), the lanes' lengths, of
-    which ``shortest`` is the least and T the largest; b, lanes of log_lik, of which the group begins at row ``first``.
+    In: start (K, 8), the predicted probabilities of the first frame; panels, transmat in panels of four columns
+    (ceil(K / 4), K, 4), flat; ends (8,), the lanes' lengths, of which ``shortest`` is the least and T the largest; b,
+    lanes of log_lik, of which the group begins at row ``first``.
     Scratch: x, predicted (K, 8).
     Out: b = exp(log_lik - peak), 0 for unreachable states; alpha (T, K, 8) and inverses (T, 8), whose product is
     p(s_t | x_1..t); log_likelihood (8,), -inf for a lane whose sum leaves no headroom.
@@ -63,11 +64,11 @@ def filter_group(start, transmat, ends, shortest, T, K, first, b, alpha, inverse
             else:
                 x0, x1, x2, x3 = zero, zero, zero, zero
                 for i in range(K):
-                    a, r = load(alpha, before + i * 8), i * K + j
-                    x0 = fma(a, pick(transmat, r), x0)
-                    x1 = fma(a, pick(transmat, r + 1), x1)
-                    x2 = fma(a, pick(transmat, r + 2), x2)
-                    x3 = fma(a, pick(transmat, r + 3), x3)
+                    a, r = load(alpha, before + i * 8), j * K + 4 * i
+                    x0 = fma(a, pick(panels, r), x0)
+                    x1 = fma(a, pick(panels, r + 1), x1)
+                    x2 = fma(a, pick(panels, r + 2), x2)
+                    x3 = fma(a, pick(panels, r + 3), x3)
             store(predicted, j * 8, x0)
             store(predicted, j * 8 + 8, x1)
             store(predicted, j * 8 + 16, x2)
@@ -87,14 +88,16 @@ def filter_group(start, transmat, ends, shortest, T, K, first, b, alpha, inverse
             x0, x1 = load(start, j * 8), load(start, u * 8)
             if t > 0:
                 x0, x1, x2, x3 = zero, zero, zero, zero
+                r, c, d = K // 4 * 4 * K, j % 4, u % 4
                 for i in range(0, K - 1, 2):
-                    a, r = load(alpha, before + i * 8), i * K
-                    x0, x1 = fma(a, pick(transmat, r + j), x0), fma(a, pick(transmat, r + u), x1)
-                    a, r = load(alpha, before + i * 8 + 8), r + K
-                    x2, x3 = fma(a, pick(transmat, r + j), x2), fma(a, pick(transmat, r + u), x3)
+                    a = load(alpha, before + i * 8)
+                    x0, x1 = fma(a, pick(panels, r + c), x0), fma(a, pick(panels, r + d), x1)
+                    a = load(alpha, before + i * 8 + 8)
+                    x2, x3 = fma(a, pick(panels, r + 4 + c), x2), fma(a, pick(panels, r + 4 + d), x3)
+                    r += 8
                 if K % 2 == 1:
-                    a, r = load(alpha, before + (K - 1) * 8), (K - 1) * K
-                    x0, x1 = fma(a, pick(transmat, r + j), x0), fma(a, pick(transmat, r + u), x1)
+                    a = load(alpha, before + (K - 1) * 8)
+                    x0, x1 = fma(a, pick(panels, r + c), x0), fma(a, pick(panels, r + d), x1)
                 x0, x1 = x0 + x2, x1 + x3
             store(predicted, j * 8, x0)
             store(predicted, u * 8, x1)
@@ -166,12 +169,12 @@ def filter_group(start, transmat, ends, shortest, T, K, first, b, alpha, inverse
 
 
 @kernel
-def smooth_group(transposed, end, ends, weights, shortest, lifted, T, K, first, b, alpha, inverses, onward, xi, doubt):
+def smooth_group(panels, end, ends, weights, shortest, lifted, T, K, first, b, alpha, inverses, onward, xi, doubt):
     """Smooth the eight filtered runs of one group.
 
-    In: transposed = transmat.T, flat; end (K, 8), the message at each lane's last frame; weights (8,), 0 for lanes that
-    shall add nothing; ``lifted``, alpha, inverses and b from :func:`filter_group`. Scratch: onward (CHUNK + 1, W, 8), W
-    = K filled up to a multiple of 4, zeros behind K.
+    In: panels, transmat.T as in :func:`filter_group`; end (K, 8), the message at each lane's last frame; weights (8,),
+    0 for lanes that shall add nothing; ``lifted``, alpha, inverses and b from :func:`filter_group`. Scratch: onward
+    (CHUNK + 1, W, 8), W = K filled up to a multiple of 4, zeros behind K.
     Out: b = gamma times the lane's weight, zeros behind its end; xi (K, W, 8), to which are added the sums of
     alpha[t-1, i] onward[t, j], the expected transitions before their product with transmat; doubt (8,), the share of
     lifted entries.
@@ -199,11 +202,11 @@ def smooth_group(transposed, end, ends, weights, shortest, lifted, T, K, first, 
                 x0, x1, x2, x3 = zero, zero, zero, zero
                 if t < T - 1:
                     for j in range(K):
-                        w, r = load(onward, ahead + j * 8), j * K + k
-                        x0 = fma(w, pick(transposed, r), x0)
-                        x1 = fma(w, pick(transposed, r + 1), x1)
-                        x2 = fma(w, pick(transposed, r + 2), x2)
-                        x3 = fma(w, pick(transposed, r + 3), x3)
+                        w, r = load(onward, ahead + j * 8), k * K + 4 * j
+                        x0 = fma(w, pick(panels, r), x0)
+                        x1 = fma(w, pick(panels, r + 1), x1)
+                        x2 = fma(w, pick(panels, r + 2), x2)
+                        x3 = fma(w, pick(panels, r + 3), x3)
                 if ending:
                     inverse = load(inverses, t * 8)
                     x0 = where(zero, last, load(end, k * 8) * inverse, x0)
@@ -228,14 +231,16 @@ def smooth_group(transposed, end, ends, weights, shortest, lifted, T, K, first, 
                 u = min(k + 1, K - 1)
                 x0, x1, x2, x3 = zero, zero, zero, zero
                 if t < T - 1:
+                    r, c, d = K // 4 * 4 * K, k % 4, u % 4
                     for j in range(0, K - 1, 2):
-                        w, r = load(onward, ahead + j * 8), j * K
-                        x0, x1 = fma(w, pick(transposed, r + k), x0), fma(w, pick(transposed, r + u), x1)
-                        w, r = load(onward, ahead + j * 8 + 8), r + K
-                        x2, x3 = fma(w, pick(transposed, r + k), x2), fma(w, pick(transposed, r + u), x3)
+                        w = load(onward, ahead + j * 8)
+                        x0, x1 = fma(w, pick(panels, r + c), x0), fma(w, pick(panels, r + d), x1)
+                        w = load(onward, ahead + j * 8 + 8)
+                        x2, x3 = fma(w, pick(panels, r + 4 + c), x2), fma(w, pick(panels, r + 4 + d), x3)
+                        r += 8
                     if K % 2 == 1:
-                        w, r = load(onward, ahead + (K - 1) * 8), (K - 1) * K
-                        x0, x1 = fma(w, pick(transposed, r + k), x0), fma(w, pick(transposed, r + u), x1)
+                        w = load(onward, ahead + (K - 1) * 8)
+                        x0, x1 = fma(w, pick(panels, r + c), x0), fma(w, pick(panels, r + d), x1)
                 x0, x1 = x0 + x2, x1 + x3
                 if ending:
                     inverse = load(inverses, t * 8)
@@ -282,16 +287,16 @@ def smooth_group(transposed, end, ends, weights, shortest, lifted, T, K, first, 
 
 @kernel
 def smooth(
-    transmat, transposed, starts, start_of, end_vectors, end_of, ahead, weighs_end, lengths, rows, runs, weights, K,
-    b, counts, first, last, log_likelihood, status,
+    transmat, panels, back_panels, starts, start_of, end_vectors, end_of, ahead, weighs_end, lengths, rows, runs,
+    weights, K, b, counts, first, last, log_likelihood, status,
 ):  # fmt: skip
     """Smooth m runs in G groups of eight; returns how many are UNSURE.
 
-    In: transmat, transposed flat (K * K,); starts (S, K), of which run r takes row start_of[r]; end_vectors (E, K), of
-    which it takes row end_of[r]; ahead (E, K), the ``onward`` of the frame behind it, read where end_of[r] > 0;
-    ``weighs_end``: row 0 of end_vectors holds end probabilities that are part of log p(x); lengths (8 G,), rows
-    (G + 1,), runs (8 G,): what each lane holds, -1 for nothing that counts; weights (m,), of gamma and counts; b, lanes
-    of log_lik (rows, K, 8), flat.
+    In: transmat flat (K * K,); panels, back_panels, it and its transpose as in :func:`filter_group`; starts (S, K), of
+    which run r takes row start_of[r]; end_vectors (E, K), of which it takes row end_of[r]; ahead (E, K), the
+    ``onward`` of the frame behind it, read where end_of[r] > 0; ``weighs_end``: row 0 of end_vectors holds end
+    probabilities that are part of log p(x); lengths (8 G,), rows (G + 1,), runs (8 G,): what each lane holds, -1 for
+    nothing that counts; weights (m,), of gamma and counts; b, lanes of log_lik (rows, K, 8), flat.
     Out: b = gamma times weight, zeros behind a run's end; counts (K, K), the weighted expected transitions, also to the
     frame behind a segment; first, last (K,), the sums of b over the first and last frames of sequences; log_likelihood
     (m,); status (m,): SURE, or UNSURE for runs to be run again, whose b is zero.
@@ -321,7 +326,7 @@ def smooth(
             for k in range(K):
                 start[k * 8 + lane] = starts[start_of[run], k]
                 end[k * 8 + lane] = end_vectors[end_of[run], k]
-        lifted = filter_group(start, transmat, ends, shortest, T, K, row, b, alpha, inverses, x, predicted, group)
+        lifted = filter_group(start, panels, ends, shortest, T, K, row, b, alpha, inverses, x, predicted, group)
         for lane in range(8):
             run = runs[8 * g + lane]
             if run >= 0 and weighs_end and end_of[run] == 0:
@@ -332,7 +337,7 @@ def smooth(
                 group[lane] += np.log(total) if total >= HEADROOM else -np.inf
         for i in range(xi.size):
             xi[i] = 0.0
-        smooth_group(transposed, end, ends, weight, shortest, lifted, T, K, row, b, alpha, inverses, onward, xi, doubt)
+        smooth_group(back_panels, end, ends, weight, shortest, lifted, T, K, row, b, alpha, inverses, onward, xi, doubt)
         for lane in range(8):
             run, t = runs[8 * g + lane], lengths[8 * g + lane] - 1
             if run < 0:

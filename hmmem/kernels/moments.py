@@ -6,7 +6,7 @@ import numpy as np
 
 from hmmem.kernels.options import kernel
 from hmmem.kernels.products import add_products
-from hmmem.kernels.simd import fma, load, pick, splat, store
+from hmmem.kernels.simd import fma, load, pick, splat, store, transpose
 
 CHUNK = 16  # rows whose products are added before the next ones are read
 
@@ -121,15 +121,41 @@ def full_moments(X, n, D, centre, origin, gamma, K, weight, first, second):
 
 @kernel
 def scatter(codes, n, C, gamma, K, counts):
-    """Add gamma[t] to row codes[t, c] of counts (V, K) for each column c; a negative code says nothing.
+    """Add gamma[t] to row codes[t, c] of counts for each column c; a negative code says nothing.
 
-    codes, gamma: lanes, flat, of n rows.
+    codes, gamma: lanes, flat, of n rows; counts (V + 1, P), flat, as the table of
+    :func:`hmmem.kernels.emitting.gather`.
     """
+    P = (K + 7) // 8 * 8
+    last = counts.size - P
+    zero = splat(0.0)
     for t in range(n):
-        for c in range(C):
-            for lane in range(8):
-                code = codes[(t * C + c) * 8 + lane]
-                if code >= 0:
-                    at = t * K * 8 + lane
-                    for k in range(K):
-                        counts[code, k] += gamma[at + k * 8]
+        for k in range(0, P, 8):
+            at = (t * K + k) * 8
+            y0 = load(gamma, at)
+            y1 = load(gamma, at + 8) if k + 1 < K else zero
+            y2 = load(gamma, at + 16) if k + 2 < K else zero
+            y3 = load(gamma, at + 24) if k + 3 < K else zero
+            y4 = load(gamma, at + 32) if k + 4 < K else zero
+            y5 = load(gamma, at + 40) if k + 5 < K else zero
+            y6 = load(gamma, at + 48) if k + 6 < K else zero
+            y7 = load(gamma, at + 56) if k + 7 < K else zero
+            y0, y1, y2, y3, y4, y5, y6, y7 = transpose(y0, y1, y2, y3, y4, y5, y6, y7)
+            for c in range(C):
+                at = (t * C + c) * 8
+                r = (codes[at] * P if codes[at] >= 0 else last) + k
+                store(counts, r, load(counts, r) + y0)
+                r = (codes[at + 1] * P if codes[at + 1] >= 0 else last) + k
+                store(counts, r, load(counts, r) + y1)
+                r = (codes[at + 2] * P if codes[at + 2] >= 0 else last) + k
+                store(counts, r, load(counts, r) + y2)
+                r = (codes[at + 3] * P if codes[at + 3] >= 0 else last) + k
+                store(counts, r, load(counts, r) + y3)
+                r = (codes[at + 4] * P if codes[at + 4] >= 0 else last) + k
+                store(counts, r, load(counts, r) + y4)
+                r = (codes[at + 5] * P if codes[at + 5] >= 0 else last) + k
+                store(counts, r, load(counts, r) + y5)
+                r = (codes[at + 6] * P if codes[at + 6] >= 0 else last) + k
+                store(counts, r, load(counts, r) + y6)
+                r = (codes[at + 7] * P if codes[at + 7] >= 0 else last) + k
+                store(counts, r, load(counts, r) + y7)

@@ -65,22 +65,25 @@ def test_a_frame_has_the_same_density_bit_by_bit_wherever_it_stands() -> None:
         assert rows.log_lik(X[6:11].copy()).tobytes() == rows.log_lik(X)[6:11].tobytes()
 
 
+@pytest.mark.parametrize("K", [1, 3, 8, 13])
 @pytest.mark.parametrize("columns", [1, 2])
-def test_gather_and_scatter_are_transposes_and_skip_negative_codes(columns: int) -> None:
+def test_gather_and_scatter_are_transposes_and_skip_negative_codes(columns: int, K: int) -> None:
     rng = np.random.default_rng(1)
-    table, gamma = rng.normal(size=(5, 3)), rng.random((12, 3))
+    table, gamma = rng.normal(size=(5, K)), rng.random((12, K))
     codes = rng.integers(-1, 5, (12, columns))
     one_hot = (codes[:, :, None] == np.arange(5)).sum(axis=1)
+    padded = np.pad(table, ((0, 1), (0, -K % 8)))
 
     def write(x: np.ndarray, out: np.ndarray) -> None:
-        emitting.gather(table, x.reshape(-1), len(x), columns, out.reshape(-1))
+        emitting.gather(padded.reshape(-1), x.reshape(-1), len(x), columns, K, out.reshape(-1))
 
-    assert_allclose(by_lanes(write, codes, 3, None), one_hot @ table, rtol=1e-13, atol=1e-13)
+    assert_allclose(by_lanes(write, codes, K, None), one_hot @ table, rtol=1e-13, atol=1e-13)
     lanes = both_in_lanes(codes, gamma)
     x, g = flat(*lanes)
-    counts = np.zeros((5, 3))
-    moments.scatter(x, len(lanes[0]), columns, g, 3, counts)
-    assert_allclose(counts, one_hot.T @ gamma, rtol=1e-13, atol=1e-13)
+    counts = np.zeros_like(padded)
+    moments.scatter(x, len(lanes[0]), columns, g, K, counts.reshape(-1))
+    assert_allclose(counts[:5, :K], one_hot.T @ gamma, rtol=1e-13, atol=1e-13)
+    assert_array_equal(counts[:, K:], 0.0)
 
 
 def test_poisson_matches_scipy_for_small_large_and_barred_counts() -> None:

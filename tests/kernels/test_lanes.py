@@ -99,7 +99,7 @@ def test_lanes_are_left_to_chains_that_cannot_underflow_in_them():
     tiny = np.array([[1.0 - LANE_PROBABILITY / 2, LANE_PROBABILITY / 2], [0.5, 0.5]])
     assert not MarkovChain(np.array([0.5, 0.5]), tiny).arrays.fits_lanes
     assert MarkovChain(np.array([0.5, 0.5]), np.eye(2)).arrays.fits_lanes
-    assert not MarkovChain(np.full(100, 0.01), np.full((100, 100), 0.01)).arrays.fits_lanes
+    assert not MarkovChain(np.full(200, 0.005), np.full((200, 200), 0.005)).arrays.fits_lanes
 
 
 def test_fill_is_the_share_of_frames_that_are_not_padding():

@@ -96,6 +96,23 @@ def test_operations_match_their_numpy_twins():
     assert every_operation(a, a, out) is False
 
 
+@kernel
+def transpose_all(x):
+    rows = simd.transpose(
+        simd.load(x, 0), simd.load(x, 8), simd.load(x, 16), simd.load(x, 24),
+        simd.load(x, 32), simd.load(x, 40), simd.load(x, 48), simd.load(x, 56),
+    )  # fmt: skip
+    for i in range(8):
+        simd.store(x, i * 8, rows[i])
+
+
+def test_transpose_turns_rows_into_columns():
+    x = np.arange(64.0)
+    transpose_all(x)
+    assert_array_equal(x.reshape(8, 8), np.arange(64.0).reshape(8, 8).T)
+    assert_array_equal(twin.transpose(*np.arange(64.0).reshape(8, 8)), np.arange(64.0).reshape(8, 8).T)
+
+
 def test_where_takes_the_other_where_a_number_is_nan():
     out = np.empty(96)
     a, b = np.full(8, np.nan), np.arange(8.0) + 1

@@ -34,7 +34,7 @@ else:
 any_less, exponent, fma, larger = operations.any_less, operations.exponent, operations.fma, operations.larger
 collect, load, mantissa, nearest = operations.collect, operations.load, operations.mantissa, operations.nearest
 pick, power_of_two, smaller = operations.pick, operations.power_of_two, operations.smaller
-splat, store, where = operations.splat, operations.store, operations.where
+splat, store, transpose, where = operations.splat, operations.store, operations.transpose, operations.where
 
 __all__ = [
     "any_less",
@@ -52,6 +52,7 @@ __all__ = [
     "smaller",
     "splat",
     "store",
+    "transpose",
     "where",
 ]
 

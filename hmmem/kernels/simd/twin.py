@@ -73,3 +73,8 @@ def exponent(x):
 def mantissa(x):
     """Return the m of x = m 2**n with 1 <= m < 2."""
     return 2.0 * np.frexp(x)[0]
+
+
+def transpose(a, b, c, d, e, f, g, h):
+    """Return eight vectors whose number i holds number i of each."""
+    return tuple(np.array([a, b, c, d, e, f, g, h]).T.copy())

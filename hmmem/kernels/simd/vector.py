@@ -217,3 +217,30 @@ def mantissa(typing_context, x):
         return builder.bitcast(builder.or_(bits, _constant(1023 << 52, _INTEGERS)), _VECTOR)
 
     return vector(x), codegen
+
+
+@intrinsic
+def transpose(typing_context, a, b, c, d, e, f, g, h):
+    """Return eight vectors whose number i holds number i of each."""
+
+    def shuffle(builder, x, y, places):
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), places)
+        return builder.shuffle_vector(x, y, mask)
+
+    def codegen(context, builder, sig, args):
+        rows = list(args)
+        # pairs, then fours, then halves: after each step twice as many neighbours come from one column
+        for step, low, high in (
+            (1, [0, 8, 2, 10, 4, 12, 6, 14], [1, 9, 3, 11, 5, 13, 7, 15]),
+            (2, [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]),
+            (4, [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]),
+        ):
+            after = list(rows)
+            for i in range(LANES):
+                if i & step == 0:
+                    after[i] = shuffle(builder, rows[i], rows[i + step], low)
+                    after[i + step] = shuffle(builder, rows[i], rows[i + step], high)
+            rows = after
+        return context.make_tuple(builder, sig.return_type, rows)
+
+    return types.UniTuple(vector, LANES)(a, b, c, d, e, f, g, h), codegen
