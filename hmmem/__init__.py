@@ -38,6 +38,7 @@ _HOMES = {
     "from_hmmlearn": "hmmem.compat",
     "from_sklearn": "hmmem.compat",
     "selftest": "hmmem.selftesting",
+    "warmup": "hmmem.warming",
     "plot_fit": "hmmem.plot",
     "HmmemWarning": "hmmem.exceptions",
     "ConvergenceWarning": "hmmem.exceptions",
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
     from hmmem.selftesting import selftest as selftest
     from hmmem.sequences import Sequences as Sequences
     from hmmem.statistics import Statistics as Statistics
+    from hmmem.warming import warmup as warmup
 
 __all__ = ["__version__", *sorted(_HOMES)]
 

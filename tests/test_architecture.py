@@ -16,7 +16,18 @@ PACKAGE = ROOT / "hmmem"
 # Imports run one way: a room (a module or a folder of hmmem) uses rooms of lower lines, or of its own without a circle.
 LAYERS = (
     {"exceptions"},
-    {"alphabet", "datasets", "files", "kernels", "lanes", "parameters", "probabilities", "report", "sequences", "statistics"},
+    {
+        "alphabet",
+        "datasets",
+        "files",
+        "kernels",
+        "lanes",
+        "parameters",
+        "probabilities",
+        "report",
+        "sequences",
+        "statistics",
+    },
     {"em", "folds", "inputs", "parallel"},
     {"chain", "emissions"},
     {"decoding", "functions", "recursions", "segments"},
@@ -143,7 +154,7 @@ def test_em_imports_no_model():
 
 
 def kernel_modules() -> list[str]:
-    """Modules of kernels: not their options and cache, nor the vector type and its twin, with which kernels are made."""
+    """Modules of kernels: not options and cache, nor the vector type and its twin, which kernels are written with."""
     others = {"hmmem.kernels.options", "hmmem.kernels.cache", "hmmem.kernels.simd.vector", "hmmem.kernels.simd.twin"}
     return [name for name in MODULES if room(name) == "kernels" and name not in others]
 
