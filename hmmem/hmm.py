@@ -16,6 +16,7 @@ from hmmem import decoding, recursions
 from hmmem.chain import MarkovChain
 from hmmem.emissions.protocol import Emission
 from hmmem.kernels.scaled import UNSURE
+from hmmem.lanes import log_lik_of, statistics_of
 from hmmem.parallel import Map, unit_of_work
 from hmmem.report import Note
 from hmmem.segments import Stretch, stretches, warm_up
@@ -120,7 +121,7 @@ class HiddenMarkovModel:
 
     def log_lik(self, X: np.ndarray) -> np.ndarray:
         """Return log p(x_t | state) in nats, (N, S) for frames (N, D), or lanes (n, S, 8) for lanes (n, D, 8)."""
-        log_lik = self.emission.log_lik(X)
+        log_lik = log_lik_of(self.emission, X)
         return log_lik if self.chain.pdf is None else np.ascontiguousarray(log_lik[:, self.chain.pdf])
 
     def _log_lik_of(self, piece: Sequences) -> np.ndarray:
@@ -163,14 +164,15 @@ class HiddenMarkovModel:
         parts = list(map(partial(function, self), data.blocks(self.width)))
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
-    def _rows(self, gamma: np.ndarray) -> np.ndarray:
-        """Posteriors of the emission's rows, from those of the states."""
-        if self.chain.pdf is None:
-            return gamma
-        rows = np.zeros((len(gamma), self.emission.n_rows, *gamma.shape[2:]))
-        for state, row in enumerate(self.chain.pdf):
-            rows[:, row] += gamma[:, state]
-        return rows
+    def _statistics(self, X: np.ndarray, gamma: np.ndarray) -> Statistics:
+        """Statistics of the emission from posteriors of the states, frames or lanes."""
+        rows = gamma
+        if self.chain.pdf is not None:
+            rows = np.zeros((len(gamma), self.emission.n_rows, *gamma.shape[2:]))
+            for state, row in enumerate(self.chain.pdf):
+                rows[:, row] += gamma[:, state]
+        statistics: Statistics = statistics_of(self.emission, X, rows)
+        return statistics
 
 
 def __getattr__(name: str) -> Any:
@@ -226,7 +228,7 @@ def _expect_stretch(model: HiddenMarkovModel, stretch: Stretch) -> Statistics | 
     q = recursions.smooth_lanes(chain, model.log_lik(X), lanes, None, edges)
     if q.unsure > 0:
         return None
-    emission = model.emission.statistics(X, model._rows(q.gamma))
+    emission = model._statistics(X, q.gamma)
     log_likelihood, n = math.fsum(q.log_likelihood), float(stretch.n_frames)
     statistics = _statistics(model, log_likelihood, n, 0, q.first, q.last, q.counts, emission)
     return statistics if stretch.weight == 1.0 else statistics * stretch.weight
@@ -241,7 +243,7 @@ def _expect_block(model: HiddenMarkovModel, block: Sequences) -> Statistics:
         return _of_posterior(model, block, p)
     X = lanes.pack(block.X)
     q = recursions.smooth_lanes(model.chain.arrays, model.log_lik(X), lanes, _weights(block))
-    emission = model.emission.statistics(X, model._rows(q.gamma))
+    emission = model._statistics(X, q.gamma)
     if q.unsure == 0:
         return _collect(model, block, None, q.log_likelihood, q.first, q.last, q.counts, emission)
     sure, unsure = np.flatnonzero(q.status != UNSURE), np.flatnonzero(q.status == UNSURE)
@@ -266,7 +268,7 @@ def _of_posterior(model: HiddenMarkovModel, block: Sequences, p: recursions.Post
         p.gamma[block.offsets[:-1]].sum(axis=0),
         p.gamma[block.offsets[1:] - 1].sum(axis=0),
         p.counts,
-        model.emission.statistics(block.X, model._rows(p.gamma)),
+        model._statistics(block.X, p.gamma),
     )
 
 
@@ -281,14 +283,14 @@ def _expect_strip(model: HiddenMarkovModel, block: Sequences) -> Statistics:
             edges["first"] = gamma[0].copy()
         if i == len(pieces) - 1:
             edges["last"] = gamma[-1].copy()
-        return model.emission.statistics(pieces[i].X, model._rows(gamma))
+        return model._statistics(pieces[i].X, gamma)
 
     log_likelihood, possible, counts, emission = recursions.smooth_strip(
         model.chain.arrays, pieces, model._log_lik_of, visit
     )
     if not possible:
         nothing = np.zeros((1, S))
-        emission = model.emission.statistics(pieces[0].X[:1], model._rows(nothing))
+        emission = model._statistics(pieces[0].X[:1], nothing)
     weight = float(block.weights[0])
     once = replace(block, per_sequence={})
     statistics = _collect(

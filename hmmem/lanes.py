@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -110,3 +111,28 @@ def both_in_lanes(X: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndar
         return X, gamma
     lanes = Lanes.of_frames(len(X))
     return lanes.pack(X), lanes.pack(np.ascontiguousarray(gamma), repeat=False)
+
+
+def as_frames(lanes: np.ndarray) -> np.ndarray:
+    """Return lanes (n, C, 8) as frames (8 n, C), those behind a run's end included."""
+    return np.ascontiguousarray(lanes.transpose(0, 2, 1)).reshape(-1, lanes.shape[1])
+
+
+def as_lanes(frames: np.ndarray) -> np.ndarray:
+    """Return what :func:`as_frames` made of lanes as lanes again."""
+    return np.ascontiguousarray(frames.reshape(-1, 8, frames.shape[1]).transpose(0, 2, 1))
+
+
+def log_lik_of(emission: Any, X: np.ndarray) -> np.ndarray:
+    """Return an emission's log_lik of frames or lanes, in the form of X, whatever the emission itself takes."""
+    if X.ndim == 2 or getattr(emission, "takes_lanes", False):
+        log_lik: np.ndarray = emission.log_lik(X)
+        return log_lik
+    return as_lanes(emission.log_lik(as_frames(X)))
+
+
+def statistics_of(emission: Any, X: np.ndarray, gamma: np.ndarray) -> Any:
+    """Return an emission's statistics of frames or lanes, whatever the emission itself takes."""
+    if X.ndim == 2 or getattr(emission, "takes_lanes", False):
+        return emission.statistics(X, gamma)
+    return emission.statistics(as_frames(X), as_frames(gamma))

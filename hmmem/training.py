@@ -68,7 +68,7 @@ def _expect_hard(model: HiddenMarkovModel, block: Sequences) -> Statistics:
     for piece in block.pieces(limit):
         stop = start + piece.n_frames
         hard = np.where(path[start:stop, None] == np.arange(S), per_frame[start:stop, None], 0.0)
-        part = model.emission.statistics(piece.X, model._rows(hard))
+        part = model._statistics(piece.X, hard)
         emission, start = part if emission is None else emission + part, stop
     assert emission is not None
     return _collect(model, block, possible, log_prob, first, last, counts, emission)

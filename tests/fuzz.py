@@ -39,6 +39,8 @@ PROBABILITY, RELATIVE = 1e-10, 1e-11
 class Given:
     """An emission whose frames are their own log-likelihoods."""
 
+    takes_lanes = True
+
     def __init__(self, K: int) -> None:
         self.n_features = K
 

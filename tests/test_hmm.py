@@ -29,6 +29,7 @@ from hmmem.emissions import Categorical, Gaussian, Poisson
 from hmmem.emissions.covariance import SHAPES
 from hmmem.emissions.scale import Scale
 from hmmem.hmm import HiddenMarkovModel
+from hmmem.mixture import Mixture
 from hmmem.sequences import Sequences
 
 FAMILIES = [*[f"gaussian-{shape}" for shape in SHAPES], "categorical", "categorical-2", "poisson"]
@@ -287,3 +288,16 @@ def test_sample_follows_the_model() -> None:
     assert model.sample([5], np.random.default_rng(1), first=0)[1][0] == 0
     again = model.sample([20_000, 1, 3], np.random.default_rng(0))
     assert_array_equal(again[0], X)
+
+
+def test_a_family_that_knows_frames_alone_gives_the_same_as_one_that_takes_lanes(monkeypatch):
+    rng = np.random.default_rng(8)
+    transmat, means = rng.dirichlet(np.ones(3), 3), rng.normal(size=(3, 2))
+    model = HiddenMarkovModel(MarkovChain(np.full(3, 1 / 3), transmat), Gaussian.of(means, np.ones((3, 2)), "diag"))
+    data = Sequences.from_lengths(rng.normal(size=(60, 2)), [9, 20, 5, 6, 1, 12, 4, 2, 1])
+    mixture = Mixture(np.full(3, 1 / 3), model.emission)
+    expected = model.expect(data), mixture.expect(data)
+    monkeypatch.setattr(Gaussian, "takes_lanes", False)
+    for found, same in zip((model.expect(data), mixture.expect(data)), expected, strict=True):
+        assert_allclose(found.log_likelihood, same.log_likelihood, rtol=1e-14)
+        assert_allclose(found.emission.second, same.emission.second, rtol=1e-12)

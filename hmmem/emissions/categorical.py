@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class Categorical:
     def __post_init__(self) -> None:
         if self.support is None:
             object.__setattr__(self, "support", tuple(table > 0 for table in self.tables))
+
+    takes_lanes: ClassVar[bool] = True
 
     @property
     def n_rows(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -85,6 +85,8 @@ class Gaussian:
         """Means (R, D), in units of the data."""
         assert self.exact is not None
         return self.exact
+
+    takes_lanes: ClassVar[bool] = True
 
     @property
     def n_rows(self) -> int:

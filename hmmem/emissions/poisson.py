@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import gammaln
@@ -43,6 +43,8 @@ class Poisson:
 
     lambdas: np.ndarray
     fixed: frozenset[str] = frozenset()
+
+    takes_lanes: ClassVar[bool] = True
 
     @property
     def n_rows(self) -> int:

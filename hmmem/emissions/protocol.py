@@ -8,6 +8,9 @@ mixture owns it. Its laws:
 - ``maximise`` never lowers Q, keeps the parameters of rows without data, and gives parameters inside their space for
   any data; bounds against collapse are constraints of the maximisation.
 - ``distance`` does not change when the data change their units.
+
+A family whose ``takes_lanes`` is True also takes frames as lanes, X (n, D, 8) and gamma (n, R, 8) as
+:mod:`hmmem.lanes` has them, and then gives log_lik (n, R, 8); for one that says nothing they are turned into frames.
 """
 
 from __future__ import annotations
