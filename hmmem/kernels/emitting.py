@@ -28,7 +28,7 @@ def diag_log_lik(X, n, centre, offsets, inverse_sd, constant, out):
             store(x, d * 8, load(X, (t * D + d) * 8) - pick(centre, d))
         k = 0
         while k + 4 <= K:
-            y0, y1, y2, y3 = zero, zero, zero, zero
+            y0 = y1 = y2 = y3 = zero
             for d in range(D):
                 v, r = load(x, d * 8), k * D + d
                 z = (v - pick(offsets, r)) * pick(inverse_sd, r)
@@ -77,8 +77,8 @@ def full_log_lik(X, n, centre, offsets, whiten, constant, out):
                 store(z, d * 16 + 8, load(x, d * 16 + 8) - pick(offsets, k * D + d))
             first, second, i = zero, zero, 0
             while i + 4 <= D:
-                y0, y1, y2, y3 = zero, zero, zero, zero
-                x0, x1, x2, x3 = zero, zero, zero, zero
+                y0 = y1 = y2 = y3 = zero
+                x0 = x1 = x2 = x3 = zero
                 for j in range(i + 4):  # above the diagonal whiten is zero
                     v0, v1 = load(z, j * 16), load(z, j * 16 + 8)
                     a, r = pick(whiten, w + i * D + j), w + i * D + j
@@ -112,11 +112,11 @@ def gather(table, codes, n, C, K, out):
     """
     P = (K + 7) // 8 * 8
     last = table.size - P
-    r0, r1, r2, r3, r4, r5, r6, r7 = 0, 0, 0, 0, 0, 0, 0, 0
+    r0 = r1 = r2 = r3 = r4 = r5 = r6 = r7 = 0
     zero = splat(0.0)
     for t in range(n):
         for k in range(0, P, 8):
-            y0, y1, y2, y3, y4, y5, y6, y7 = zero, zero, zero, zero, zero, zero, zero, zero
+            y0 = y1 = y2 = y3 = y4 = y5 = y6 = y7 = zero
             for c in range(C):
                 at = (t * C + c) * 8
                 r0 = codes[at] * P if codes[at] >= 0 else last
@@ -156,7 +156,8 @@ def responsibilities(log_lik, n, log_weights, frame_weights, log_c):
     frame_weights, log_c: lanes of one column. Zeros and -inf for an impossible frame.
     """
     K = log_weights.size
-    zero, one, lowest, minus = splat(0.0), splat(1.0), splat(-1e308), splat(-np.inf)
+    zero, one = splat(0.0), splat(1.0)
+    lowest, minus = splat(-1e308), splat(-np.inf)
     for t in range(n):
         # the largest log_lik goes first: beside an outlier's -1e15 nats the weights would vanish
         largest = minus

@@ -36,10 +36,13 @@ def filter_group(start, panels, ends, shortest, T, K, first, b, alpha, inverses,
     Out: b = exp(log_lik - peak), 0 for unreachable states; alpha (T, K, 8) and inverses (T, 8), whose product is
     p(s_t | x_1..t); log_likelihood (8,), -inf for a lane whose sum leaves no headroom.
     """
-    zero, one, lowest, lost = splat(0.0), splat(1.0), splat(-1e308), splat(HEADROOM)
-    minus, small, share, attention = splat(-np.inf), splat(1e-150), splat(LIFT), splat(ATTENTION)
+    zero, one = splat(0.0), splat(1.0)
+    lowest, lost = splat(-1e308), splat(HEADROOM)
+    minus, small = splat(-np.inf), splat(1e-150)
+    share, attention = splat(LIFT), splat(ATTENTION)
     bound = splat(LIFT * 2)  # a frame's sum is at most 1 but for rounding: above this no share is below LIFT
-    inverse, product, peaks, length = one, one, zero, load(ends, 0)
+    inverse, product = one, one
+    peaks, length = zero, load(ends, 0)
     value, rest, dead = zero, zero, zero
     lifted = False
     for t in range(T):
@@ -62,7 +65,7 @@ def filter_group(start, panels, ends, shortest, T, K, first, b, alpha, inverses,
                 x0, x1 = load(start, j * 8), load(start, j * 8 + 8)
                 x2, x3 = load(start, j * 8 + 16), load(start, j * 8 + 24)
             else:
-                x0, x1, x2, x3 = zero, zero, zero, zero
+                x0 = x1 = x2 = x3 = zero
                 for i in range(K):
                     a, r = load(alpha, before + i * 8), j * K + 4 * i
                     x0 = fma(a, pick(panels, r), x0)
@@ -87,7 +90,7 @@ def filter_group(start, panels, ends, shortest, T, K, first, b, alpha, inverses,
             u = min(j + 1, K - 1)
             x0, x1 = load(start, j * 8), load(start, u * 8)
             if t > 0:
-                x0, x1, x2, x3 = zero, zero, zero, zero
+                x0 = x1 = x2 = x3 = zero
                 r, c, d = K // 4 * 4 * K, j % 4, u % 4
                 for i in range(0, K - 1, 2):
                     a = load(alpha, before + i * 8)
@@ -180,7 +183,8 @@ def smooth_group(panels, end, ends, weights, shortest, lifted, T, K, first, b, a
     lifted entries.
     """
     length, weight = load(ends, 0), load(weights, 0)
-    zero, one, two, lift = splat(0.0), splat(1.0), splat(2.0), splat(LIFT * (1 + 1e-12))
+    zero, one = splat(0.0), splat(1.0)
+    two, lift = splat(2.0), splat(LIFT * (1 + 1e-12))
     W = (K + 3) // 4 * 4
     marked = zero
     hi = T
@@ -199,7 +203,7 @@ def smooth_group(panels, end, ends, weights, shortest, lifted, T, K, first, b, a
                 last = where(now + one, length, zero, mask)
             k = 0
             while k + 4 <= K:
-                x0, x1, x2, x3 = zero, zero, zero, zero
+                x0 = x1 = x2 = x3 = zero
                 if t < T - 1:
                     for j in range(K):
                         w, r = load(onward, ahead + j * 8), k * K + 4 * j
@@ -229,7 +233,7 @@ def smooth_group(panels, end, ends, weights, shortest, lifted, T, K, first, b, a
                 k += 4
             while k < K:
                 u = min(k + 1, K - 1)
-                x0, x1, x2, x3 = zero, zero, zero, zero
+                x0 = x1 = x2 = x3 = zero
                 if t < T - 1:
                     r, c, d = K // 4 * 4 * K, k % 4, u % 4
                     for j in range(0, K - 1, 2):
@@ -306,9 +310,12 @@ def smooth(
         longest = max(longest, rows[g + 1] - rows[g])
     W = (K + 3) // 4 * 4
     alpha, inverses = np.empty(longest * K * 8), np.empty(longest * 8)
-    start, end, x, predicted = np.empty(K * 8), np.empty(K * 8), np.empty(K * 8), np.empty(K * 8)
+    start, end = np.empty(K * 8), np.empty(K * 8)
+    x, predicted = np.empty(K * 8), np.empty(K * 8)
     onward, xi = np.zeros((CHUNK + 1) * W * 8), np.empty(K * W * 8)
-    group, ends, doubt, weight, cross = np.empty(8), np.empty(8), np.empty(8), np.empty(8), np.empty(K * K)
+    group, ends = np.empty(8), np.empty(8)
+    doubt, weight = np.empty(8), np.empty(8)
+    cross = np.empty(K * K)
     unsure = 0
     for i in range(K):
         first[i], last[i] = 0.0, 0.0
@@ -424,7 +431,7 @@ def converge(matrix, b, K, first, step, steps, message):
                     store(p, j * 8, load(p, j * 8) * w)
             for i in range(K):
                 for j in range(0, W, 4):
-                    x0, x1, x2, x3 = zero, zero, zero, zero
+                    x0 = x1 = x2 = x3 = zero
                     for k in range(K):
                         a, o = pick(matrix, i * K + k), (k * W + j) * 8
                         x0 = fma(a, load(p, o), x0)

@@ -16,7 +16,7 @@ KERNELS: dict[str, Any] = {}
 #: contract, nsz and arcp alone: nnan and ninf would take away the meaning of -inf (impossible) and nan (a fault).
 _compiled = njit(error_model="numpy", nogil=True, fastmath={"contract", "nsz", "arcp"})
 #: For pieces of kernels that take and give vectors, which cannot cross the border to Python.
-inline = njit(error_model="numpy", nogil=True, inline="always", fastmath={"contract", "nsz", "arcp"})
+inline = njit(error_model="numpy", nogil=True, forceinline=True, fastmath={"contract", "nsz", "arcp"})
 
 
 def kernel(function: Callable[..., Any]) -> Any:

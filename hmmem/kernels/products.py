@@ -17,24 +17,33 @@ def add_products(a, a_row, K, b, b_row, W, rows, lower, sums):
     while i + 4 <= K:
         for j in range(0, i + 4 if lower else W, 4):
             at = (i * W + j) * 8
-            a0, a1, a2, a3 = load(sums, at), load(sums, at + 8), load(sums, at + 16), load(sums, at + 24)
+            a0, a1 = load(sums, at), load(sums, at + 8)
+            a2, a3 = load(sums, at + 16), load(sums, at + 24)
             at += W * 8
-            b0, b1, b2, b3 = load(sums, at), load(sums, at + 8), load(sums, at + 16), load(sums, at + 24)
+            b0, b1 = load(sums, at), load(sums, at + 8)
+            b2, b3 = load(sums, at + 16), load(sums, at + 24)
             at += W * 8
-            c0, c1, c2, c3 = load(sums, at), load(sums, at + 8), load(sums, at + 16), load(sums, at + 24)
+            c0, c1 = load(sums, at), load(sums, at + 8)
+            c2, c3 = load(sums, at + 16), load(sums, at + 24)
             at += W * 8
-            d0, d1, d2, d3 = load(sums, at), load(sums, at + 8), load(sums, at + 16), load(sums, at + 24)
+            d0, d1 = load(sums, at), load(sums, at + 8)
+            d2, d3 = load(sums, at + 16), load(sums, at + 24)
             p, q = (a_row * K + i) * 8, (b_row * W + j) * 8
             for _ in range(rows):
-                y0, y1, y2, y3 = load(b, q), load(b, q + 8), load(b, q + 16), load(b, q + 24)
+                y0, y1 = load(b, q), load(b, q + 8)
+                y2, y3 = load(b, q + 16), load(b, q + 24)
                 x = load(a, p)
-                a0, a1, a2, a3 = fma(x, y0, a0), fma(x, y1, a1), fma(x, y2, a2), fma(x, y3, a3)
+                a0, a1 = fma(x, y0, a0), fma(x, y1, a1)
+                a2, a3 = fma(x, y2, a2), fma(x, y3, a3)
                 x = load(a, p + 8)
-                b0, b1, b2, b3 = fma(x, y0, b0), fma(x, y1, b1), fma(x, y2, b2), fma(x, y3, b3)
+                b0, b1 = fma(x, y0, b0), fma(x, y1, b1)
+                b2, b3 = fma(x, y2, b2), fma(x, y3, b3)
                 x = load(a, p + 16)
-                c0, c1, c2, c3 = fma(x, y0, c0), fma(x, y1, c1), fma(x, y2, c2), fma(x, y3, c3)
+                c0, c1 = fma(x, y0, c0), fma(x, y1, c1)
+                c2, c3 = fma(x, y2, c2), fma(x, y3, c3)
                 x = load(a, p + 24)
-                d0, d1, d2, d3 = fma(x, y0, d0), fma(x, y1, d1), fma(x, y2, d2), fma(x, y3, d3)
+                d0, d1 = fma(x, y0, d0), fma(x, y1, d1)
+                d2, d3 = fma(x, y2, d2), fma(x, y3, d3)
                 p, q = p + K * 8, q + W * 8
             store(sums, at, d0)
             store(sums, at + 8, d1)
@@ -59,7 +68,8 @@ def add_products(a, a_row, K, b, b_row, W, rows, lower, sums):
     while i < K:
         for j in range(0, W, 4):
             at = (i * W + j) * 8
-            a0, a1, a2, a3 = load(sums, at), load(sums, at + 8), load(sums, at + 16), load(sums, at + 24)
+            a0, a1 = load(sums, at), load(sums, at + 8)
+            a2, a3 = load(sums, at + 16), load(sums, at + 24)
             p, q = (a_row * K + i) * 8, (b_row * W + j) * 8
             for _ in range(rows):
                 x = load(a, p)
