@@ -16,7 +16,7 @@ from hmmem import decoding, recursions
 from hmmem.chain import MarkovChain
 from hmmem.emissions.protocol import Emission
 from hmmem.kernels.scaled import UNSURE
-from hmmem.lanes import log_lik_of, statistics_of
+from hmmem.lanes import Lanes, log_lik_of, statistics_of
 from hmmem.parallel import Map, unit_of_work
 from hmmem.report import Note
 from hmmem.segments import Stretch, stretches, warm_up
@@ -217,17 +217,25 @@ def _expect_unit(model: HiddenMarkovModel, unit: tuple[int, Sequences | Stretch]
     return number, _expect_stretch(model, data) if isinstance(data, Stretch) else _expect_block(model, data)
 
 
-def _expect_stretch(model: HiddenMarkovModel, stretch: Stretch) -> Statistics | None:
-    """Segments of a long sequence, side by side; None if they have to know more of each other."""
+def _smooth_stretch(
+    model: HiddenMarkovModel, stretch: Stretch
+) -> tuple[Lanes, np.ndarray, recursions.LanePosterior] | None:
+    """Segments of a long sequence, side by side, and their posteriors; None if they must know more of each other."""
     chain, frames = model.chain.arrays, stretch.frames.X
     edges = warm_up(chain, model.log_lik, frames, stretch)
     if edges is None:
         return None
     lanes = stretch.lanes
     X = lanes.pack(frames)
-    q = recursions.smooth_lanes(chain, model.log_lik(X), lanes, None, edges)
-    if q.unsure > 0:
+    posterior = recursions.smooth_lanes(chain, model.log_lik(X), lanes, None, edges)
+    return None if posterior.unsure > 0 else (lanes, X, posterior)
+
+
+def _expect_stretch(model: HiddenMarkovModel, stretch: Stretch) -> Statistics | None:
+    smoothed = _smooth_stretch(model, stretch)
+    if smoothed is None:
         return None
+    _, X, q = smoothed
     emission = model._statistics(X, q.gamma)
     log_likelihood, n = math.fsum(q.log_likelihood), float(stretch.n_frames)
     statistics = _statistics(model, log_likelihood, n, 0, q.first, q.last, q.counts, emission)
@@ -331,6 +339,19 @@ def _filter_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarra
 
 
 def _smooth_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    gamma = np.empty((block.n_frames, model.chain.n_states))
+    done, terms, counts = 0, [], np.zeros_like(model.chain.transmat)
+    for stretch in stretches(model.chain.arrays, block):
+        smoothed = _smooth_stretch(model, stretch)
+        if smoothed is None:
+            break
+        lanes, _, q = smoothed
+        first, last = stretch.bounds[[0, -1]]
+        lanes.from_frame(first).unpack(q.gamma, gamma[done : done + last - first])
+        done, counts = done + last - first, counts + q.counts
+        terms.append(math.fsum(q.log_likelihood))
+    if done == len(gamma):
+        return np.array([math.fsum(terms)]), gamma, counts
     if not block.is_long(model.width):
         p = recursions.smooth_block(model.chain.arrays, model.log_lik(block.X), block.offsets, None)
         return p.log_likelihood, p.gamma, p.counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,10 @@ class Lanes:
         """Return lanes for n independent frames: eight runs of one length, the last one shorter."""
         starts = np.arange(0, n, -(-n // 8))
         return cls.of_runs(starts, np.diff(np.append(starts, n)))
+
+    def from_frame(self, first: int) -> Lanes:
+        """Return the same lanes for frames of which the first ones were cut off."""
+        return replace(self, starts=self.starts - first)
 
     @property
     def n_rows(self) -> int:

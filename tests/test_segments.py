@@ -172,3 +172,12 @@ def test_warm_ups_are_tried_from_few_frames_to_the_margin():
     assert segments.tries(1000) == [32, 128, 512, 1000]
     assert segments.tries(32) == [32]
     assert segments.tries(63) == [32, 63]
+
+
+@pytest.mark.parametrize("T", [4096, 70_001])
+def test_posteriors_of_long_sequences_match_the_sequential_pass(T, monkeypatch):
+    model, data = gaussian(sticky(3, 0.5), T)
+    found = model.smooth(data)
+    monkeypatch.setattr(hmm, "stretches", lambda chain, block: iter(()))
+    for ours, theirs in zip(found, model.smooth(data), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-11, atol=1e-12)

@@ -9,6 +9,7 @@ from hmmem.kernels.products import add_products
 from hmmem.kernels.simd import fma, load, pick, splat, store, transpose
 
 CHUNK = 16  # rows whose products are added before the next ones are read
+LARGE, MANY = 32, 64  # from more columns than LARGE on, sums outgrow the caches: MANY rows for each look at them
 
 
 @kernel
@@ -84,11 +85,12 @@ def full_moments(X, n, D, centre, origin, gamma, K, weight, first, second):
     X, gamma: lanes, flat, of n rows; origin (K, D). The lower triangle alone, by chunks that stay in a near cache.
     """
     W = (D + 3) // 4 * 4
-    x, z, wz = np.empty(CHUNK * D * 8), np.zeros(CHUNK * W * 8), np.zeros(CHUNK * W * 8)
+    chunk = CHUNK if D <= LARGE else MANY
+    x, z, wz = np.empty(chunk * D * 8), np.zeros(chunk * W * 8), np.zeros(chunk * W * 8)
     size = W * W * 8
     sums, firsts, weights = np.zeros(K * size), np.zeros(K * D * 8), np.zeros(K * 8)
-    for start in range(0, n, CHUNK):
-        rows = min(CHUNK, n - start)
+    for start in range(0, n, chunk):
+        rows = min(chunk, n - start)
         for r in range(rows):
             for d in range(D):
                 store(x, (r * D + d) * 8, load(X, ((start + r) * D + d) * 8) - pick(centre, d))

@@ -127,8 +127,8 @@ def test_sample_path_inverts_the_cumulative_rows() -> None:
     assert path.tolist() == [0, 0, 1, 0, 1, 0]
 
 
-@pytest.mark.parametrize("D", [1, 3, 4, 5, 13])
-@pytest.mark.parametrize("n", [1, 8, 130, 300])
+@pytest.mark.parametrize("D", [1, 3, 4, 5, 13, 37])
+@pytest.mark.parametrize("n", [1, 8, 130, 600])
 def test_full_kernels_match_numpy(n: int, D: int) -> None:
     rng = np.random.default_rng([n, D])
     X, centre, offsets = rng.normal(size=(n, D)), rng.normal(size=D), rng.normal(size=(3, D))
