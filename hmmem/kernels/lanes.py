@@ -312,38 +312,42 @@ def smooth(
     alpha, inverses = np.empty(longest * K * 8), np.empty(longest * 8)
     start, end = np.empty(K * 8), np.empty(K * 8)
     x, predicted = np.empty(K * 8), np.empty(K * 8)
-    onward, xi = np.zeros((CHUNK + 1) * W * 8), np.empty(K * W * 8)
+    onward, xi, whole = np.zeros((CHUNK + 1) * W * 8), np.empty(K * W * 8), np.zeros(K * W * 8)
     group, ends = np.empty(8), np.empty(8)
     doubt, weight = np.empty(8), np.empty(8)
     cross = np.empty(K * K)
-    unsure = 0
+    zero = splat(0.0)
+    unsure, own = 0, starts.shape[0] > 1 or end_vectors.shape[0] > 1
     for i in range(K):
         first[i], last[i] = 0.0, 0.0
+        store(start, i * 8, pick(starts, i))
+        store(end, i * 8, pick(end_vectors, i))
         for j in range(K):
             counts[i, j] = 0.0
     for g in range(rows.size - 1):
         T, row = rows[g + 1] - rows[g], rows[g]
         shortest = T
         for lane in range(8):
-            own = runs[8 * g + lane]
-            run = own if own >= 0 else runs[8 * g]
+            run = runs[8 * g + lane]
             ends[lane] = np.float64(lengths[8 * g + lane])
             shortest = min(shortest, lengths[8 * g + lane])
-            weight[lane] = weights[run] if own >= 0 else 0.0
-            for k in range(K):
-                start[k * 8 + lane] = starts[start_of[run], k]
-                end[k * 8 + lane] = end_vectors[end_of[run], k]
-        lifted = filter_group(start, panels, ends, shortest, T, K, row, b, alpha, inverses, x, predicted, group)
-        for lane in range(8):
-            run = runs[8 * g + lane]
-            if run >= 0 and weighs_end and end_of[run] == 0:
-                t, total = lengths[8 * g + lane] - 1, 0.0
+            weight[lane] = weights[run] if run >= 0 else 0.0
+            run = run if run >= 0 else runs[8 * g]
+            if own:
                 for k in range(K):
-                    total += alpha[(t * K + k) * 8 + lane] * end_vectors[0, k]
-                total *= inverses[t * 8 + lane]
-                group[lane] += np.log(total) if total >= HEADROOM else -np.inf
-        for i in range(xi.size):
-            xi[i] = 0.0
+                    start[k * 8 + lane] = starts[start_of[run], k]
+                    end[k * 8 + lane] = end_vectors[end_of[run], k]
+        lifted = filter_group(start, panels, ends, shortest, T, K, row, b, alpha, inverses, x, predicted, group)
+        if weighs_end:
+            for lane in range(8):
+                run, t, total = runs[8 * g + lane], lengths[8 * g + lane] - 1, 0.0
+                if run >= 0 and end_of[run] == 0:
+                    for k in range(K):
+                        total += alpha[(t * K + k) * 8 + lane] * end_vectors[0, k]
+                    total *= inverses[t * 8 + lane]
+                    group[lane] += np.log(total) if total >= HEADROOM else -np.inf
+        for i in range(K * W):
+            store(xi, i * 8, zero)
         smooth_group(back_panels, end, ends, weight, shortest, lifted, T, K, row, b, alpha, inverses, onward, xi, doubt)
         for lane in range(8):
             run, t = runs[8 * g + lane], lengths[8 * g + lane] - 1
@@ -351,7 +355,7 @@ def smooth(
                 continue
             log_likelihood[run] = group[lane]
             if group[lane] == -np.inf or not doubt[lane] <= TOLERATED:
-                status[run] = UNSURE
+                status[run], weight[lane] = UNSURE, 0.0
                 unsure += 1
                 for u in range(row * K, (row + T) * K):
                     b[u * 8 + lane] = 0.0
@@ -362,8 +366,6 @@ def smooth(
                     first[i] += b[(row * K + i) * 8 + lane]
                 if end_of[run] == 0:
                     last[i] += b[((row + t) * K + i) * 8 + lane]
-                for j in range(K):
-                    counts[i, j] += weight[lane] * xi[(i * W + j) * 8 + lane] * transmat[i * K + j]
             if end_of[run] > 0:  # the transition to the frame behind
                 total = 0.0
                 for i in range(K):
@@ -374,6 +376,13 @@ def smooth(
                 for i in range(K):
                     for j in range(K):
                         counts[i, j] += weight[lane] * cross[i * K + j] / total
+        w = load(weight, 0)
+        for i in range(K * W):
+            store(whole, i * 8, load(whole, i * 8) + where(zero, w, load(xi, i * 8) * w, zero))
+    for i in range(K):
+        for j in range(K):
+            for lane in range(8):
+                counts[i, j] += whole[(i * W + j) * 8 + lane] * transmat[i * K + j]
     return unsure
 
 
