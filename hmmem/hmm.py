@@ -194,7 +194,7 @@ def _collect(
         possible = np.ones(len(block), bool) if possible is None else possible
         weight, n_impossible = float((block.weights * possible) @ block.lengths), int(len(possible) - possible.sum())
         log_likelihood = block.weights[possible] * log_likelihood[possible]
-    return _statistics(model, math.fsum(log_likelihood), weight, n_impossible, first, last, counts, emission)
+    return _statistics(model, float(log_likelihood.sum()), weight, n_impossible, first, last, counts, emission)
 
 
 def _statistics(

@@ -34,7 +34,10 @@ class Lanes:
     def of_runs(cls, starts: np.ndarray, lengths: np.ndarray) -> Lanes:
         """Return lanes for m runs (m,), runs of like length side by side."""
         m, longest = len(lengths), int(lengths.max())
-        order = np.arange(m) if int(lengths.min()) == longest else np.argsort(-lengths, kind="stable")
+        if int(lengths.min()) == longest:
+            order = np.arange(m)
+        else:  # short integers are sorted in linear time
+            order = np.argsort(-lengths.astype(np.int16) if longest < 2**15 else -lengths, kind="stable")
         if m % 8 == 0:
             run = held = order
         else:
