@@ -23,6 +23,7 @@ from generators import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
+from hmmem import recursions
 from hmmem.chain import MarkovChain
 from hmmem.em import fit_em
 from hmmem.emissions import Categorical, Gaussian, Poisson
@@ -301,3 +302,19 @@ def test_a_family_that_knows_frames_alone_gives_the_same_as_one_that_takes_lanes
     for found, same in zip((model.expect(data), mixture.expect(data)), expected, strict=True):
         assert_allclose(found.log_likelihood, same.log_likelihood, rtol=1e-14)
         assert_allclose(found.emission.second, same.emission.second, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("K", "D", "covariance"), [(64, 39, "diag"), (8, 13, "full")])
+def test_sequences_of_many_dimensions_need_no_rescue(K, D, covariance, monkeypatch):
+    """Speech-like data: states differ by hundreds of nats, and none of that is lost."""
+    rng = np.random.default_rng(K)
+    means, transmat = rng.normal(size=(K, D)) * 2, rng.dirichlet(np.ones(K), K)
+    lengths = [500] * 8 + [300] * 5
+    X = means[rng.integers(K, size=sum(lengths))] + rng.normal(size=(sum(lengths), D))
+    covars = np.ones((K, D)) if covariance == "diag" else np.tile(np.eye(D), (K, 1, 1))
+    model = HiddenMarkovModel(MarkovChain(np.full(K, 1 / K), transmat), Gaussian.of(means, covars, covariance))
+    monkeypatch.setattr(recursions, "LogSpace", None)
+    data = Sequences.from_lengths(X, lengths)
+    assert model.expect(data).n_impossible == 0
+    monkeypatch.setattr(recursions, "LEAST_FILL", 2.0)
+    assert model.expect(data).n_impossible == 0

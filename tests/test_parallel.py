@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -202,3 +203,54 @@ def test_n_workers_counts_cores_from_the_end() -> None:
     assert n_workers(-cores) == 1
     assert n_workers(-1000) == 1
     assert n_workers(5) == 5
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_fits_inside_a_joblib_pool_give_the_same_bits(backend: str, expected: str) -> None:
+    from joblib import Parallel, delayed
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # joblib's own, about processes that outlive the pool
+        found = Parallel(n_jobs=2, backend=backend)(delayed(both)(2) for _ in range(2))
+    assert found == [expected, expected]
+
+
+def test_a_pool_inside_a_pool_gives_the_same_bits(expected: str) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        assert set(pool.map(both, [2, 3, 1])) == {expected}
+
+
+def test_results_come_in_order_and_not_all_at_once() -> None:
+    begun: list[int] = []
+
+    def task(i: int) -> int:
+        begun.append(i)
+        return i * i
+
+    with thread_map(3) as run:
+        results = run(task, range(100))
+        assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
+        assert max(begun) < 5 + 6
+        assert list(results) == [i * i for i in range(5, 100)]
+        assert list(run(task, [])) == []
+        assert list(run(task, [7])) == [49]
+
+
+def test_an_error_in_a_thread_reaches_the_one_who_asked() -> None:
+    def task(i: int) -> int:
+        if i == 5:
+            raise ValueError("five")
+        return i
+
+    def items() -> Iterator[int]:
+        yield from range(4)
+        raise KeyError("four")
+
+    with thread_map(2) as run:
+        with pytest.raises(ValueError, match="five"):
+            list(run(task, range(20)))
+        with pytest.raises(KeyError, match="four"):
+            list(run(task, items()))
+        assert list(run(task, range(4))) == [0, 1, 2, 3]

@@ -22,8 +22,8 @@ inline = njit(error_model="numpy", nogil=True, forceinline=True, fastmath={"cont
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function when it is first called, once; see :mod:`hmmem.kernels.cache` for what later processes do."""
     compiled = _compiled(function)
-    if config.DISABLE_JIT:
-        return compiled
+    if config.DISABLE_JIT:  # compiled code does not warn of infinities either
+        return np.errstate(all="ignore")(compiled)
     _take_read_only(compiled)
     _take_constants(compiled)
     home, _, module = function.__module__.partition("hmmem.kernels.")
