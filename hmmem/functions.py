@@ -226,7 +226,7 @@ def viterbi(startprob: Any, transmat: Any, log_lik: Any, endprob: Any = None) ->
     ([0, 0, 1], 0.01512)
     """
     chain, log_lik = _checked(startprob, transmat, log_lik, endprob)
-    return decoding.decode_strip(chain, _pieces(log_lik), _same)
+    return decoding.decode_strip(chain, _pieces(log_lik), _same, log_lik, _same)
 
 
 def joint_log_prob(startprob: Any, transmat: Any, log_lik: Any, path: Any, endprob: Any = None) -> float:

@@ -146,6 +146,8 @@ class HiddenMarkovModel:
 
     def decode(self, data: Sequences, map: Map = map) -> tuple[np.ndarray, np.ndarray]:
         """Return the most probable paths (N,) and their log p(x, path) (n,); -1 and -inf for impossible sequences."""
+        if len(data) == 1:  # segments of it are shared out, where there is no more than one block to share
+            return _decode_block(self, data, map)
         path, log_prob = self._over(data, _decode_block, map)
         return path, log_prob
 
@@ -365,11 +367,16 @@ def _smooth_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarra
     return np.array([log_likelihood]), np.concatenate(gammas), counts
 
 
-def _decode_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray]:
-    if not block.is_long(model.width):
-        return decoding.decode_block(model.chain.arrays, model.log_lik(block.X), block.offsets)
-    path, log_prob = decoding.decode_strip(model.chain.arrays, block.pieces(model.width), model._log_lik_of)
-    return path, np.array([log_prob])
+def _decode_block(model: HiddenMarkovModel, block: Sequences, map: Map = map) -> tuple[np.ndarray, np.ndarray]:
+    chain = model.chain.arrays
+    if block.is_long(model.width):
+        pieces = block.pieces(model.width)
+        path, log_prob = decoding.decode_strip(chain, pieces, model._log_lik_of, block, model.log_lik, map)
+        return path, np.array([log_prob])
+    lanes = decoding.lanes_of(chain, block.offsets)
+    if lanes is None:
+        return decoding.decode_block(chain, model.log_lik(block.X), block.offsets)
+    return decoding.decode_lanes(chain, model.log_lik(lanes.pack(block.X)), lanes, block.offsets)
 
 
 def _path_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hmmem.chain import ChainArrays
-from hmmem.kernels import lanes as kernels
+from hmmem.kernels import messages
 from hmmem.lanes import Lanes
 from hmmem.recursions import Edges
 from hmmem.sequences import BLOCK_SIZE, Sequences
@@ -110,7 +110,7 @@ def warm_up(
             places[15] = places[14]
         windows = Lanes(places, np.full(16, steps + 1), np.array([0, steps + 1, 2 * (steps + 1)]), np.arange(16))
         log_lik = log_lik_of(windows.pack(X)).reshape(-1)
-        taken = kernels.warm_up(
+        taken = messages.warm_up(
             chain.transmat.reshape(-1), chain.transposed.reshape(-1), log_lik, K, steps,
             edges.starts, edges.ends, edges.ahead,
         )  # fmt: skip

@@ -30,7 +30,7 @@ LAYERS = (
     },
     {"em", "folds", "inputs", "parallel"},
     {"chain", "emissions"},
-    {"decoding", "functions", "recursions", "segments"},
+    {"decoding", "functions", "recursions", "segments", "survivors"},
     {"hmm", "mixture", "training"},
     {"starts"},
     {"estimators"},

@@ -9,6 +9,7 @@ options      the decorators of all kernels; cache: compiled kernels on disk
 simd         eight numbers at once: the vector type and its operations
 packing      frames side by side, in lanes, and back
 lanes        forward, backward: recursions of eight sequences, or segments of a long one, side by side
+messages     messages into segments from the frames around them, with a certificate
 scaled       the same recursions of one sequence after the other
 logspace     the same recursions in log space: slower, exact for every input; the rescue of the others
 products     sums of products over frames: what transition counts and moments are made of

@@ -1,70 +1,127 @@
-"""Every library behind one function: one EM iteration from the workload's start, giving the log-likelihood."""
+"""What is timed, behind one form: a session, as of one fit, in which an iteration can be run again and again."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from hmmem.chain import MarkovChain
+from hmmem.em import fit_em
 from hmmem.emissions import Categorical, Gaussian
 from hmmem.hmm import HiddenMarkovModel
+from hmmem.mixture import Mixture
 from hmmem.parallel import thread_map
 from hmmem.sequences import Sequences
 from tests.benchmarks.workloads import Workload
 
+#: One EM iteration, or one decoding: gives the log-likelihood, or the log-probability of the paths.
 Iteration = Callable[[], float]
 
 
-def hmmem(w: Workload, stack: ExitStack, n_jobs: int | None = None) -> Iteration:
-    """E-step and M-step of hmmem."""
+@dataclass(frozen=True)
+class Contestant:
+    """A library, set up for a workload.
+
+    ``session`` is entered around a run of iterations and holds what a fit holds throughout, such as threads.
+    ``single`` says that it computes in float32, ``compiles`` that its first call does more than later ones, ``way``
+    which of several ways to use it was the fastest, ``updates`` how many iterations a call makes.
+    """
+
+    label: str
+    session: Callable[[], AbstractContextManager[Iteration]]
+    single: bool = False
+    compiles: bool = False
+    way: str = ""
+    updates: int = 1
+
+
+def plain(label: str, iteration: Iteration, **traits: Any) -> Contestant:
+    """Return a contestant that holds nothing during a fit."""
+    return Contestant(label, lambda: nullcontext(iteration), **traits)
+
+
+def fastest(label: str, ways: Mapping[str, Iteration], **traits: Any) -> Contestant:
+    """Return the contestant in the way whose best call takes the least time: of three, or of one that takes long."""
+    seconds: dict[str, float] = {}
+    for way, iteration in ways.items():
+        if traits.get("compiles"):
+            iteration()
+        began = time.perf_counter()
+        for _ in range(3):
+            start = time.perf_counter()
+            iteration()
+            seconds[way] = min(seconds.get(way, math.inf), time.perf_counter() - start)
+            if time.perf_counter() - began > 5:
+                break
+    way = min(seconds, key=seconds.__getitem__)
+    return plain(label, ways[way], way=way, **traits)
+
+
+def model_of(w: Workload) -> Any:
+    """Return hmmem's value at the workload's start."""
     emission: Any
     if w.family == "categorical":
         emission = Categorical((w.emission["table"],))
     else:
         emission = Gaussian.of(w.emission["means"], w.emission["covars"], w.family)
-    model = HiddenMarkovModel(MarkovChain(w.startprob, w.transmat), emission)
-    data = Sequences.from_lengths(w.X, w.lengths, dtype=np.int64 if w.family == "categorical" else np.float64)
-    run = stack.enter_context(thread_map(n_jobs))
-
-    def iteration() -> float:
-        statistics = model.expect(data, run)
-        model.maximise(statistics)
-        return float(statistics.log_likelihood)
-
-    return iteration
+    if w.weights is not None:
+        return Mixture(w.weights, emission)
+    return HiddenMarkovModel(MarkovChain(w.startprob, w.transmat), emission)
 
 
-def hmmlearn(w: Workload, stack: ExitStack, implementation: str = "scaling") -> Iteration:
-    """One iteration of hmmlearn's fit, without priors."""
-    from hmmlearn import hmm
-
-    logging.getLogger("hmmlearn").setLevel(logging.ERROR)
-    K = len(w.startprob)
-    arguments: dict[str, Any] = {"implementation": implementation, "n_iter": 1, "tol": 0, "init_params": ""}
-    if w.family == "categorical":
-        model = hmm.CategoricalHMM(K, **arguments)
-    else:
-        model = hmm.GaussianHMM(K, w.family, covars_prior=0, covars_weight=0, **arguments)
-
-    def iteration() -> float:
-        model.startprob_, model.transmat_ = w.startprob, w.transmat
-        if w.family == "categorical":
-            model.emissionprob_, model.n_features = w.emission["table"], w.emission["table"].shape[1]
-        else:
-            model.means_, model.covars_ = w.emission["means"], w.emission["covars"]
-        model.fit(w.X, w.lengths)
-        return float(model.monitor_.history[-1])
-
-    return iteration
+def data_of(w: Workload) -> Sequences:
+    """Return the workload's data as hmmem takes them."""
+    return Sequences.from_lengths(w.X, w.lengths, dtype=np.int64 if w.family == "categorical" else np.float64)
 
 
-CONTESTANTS: dict[str, Callable[[Workload, ExitStack], Iteration]] = {
-    "hmmem": hmmem,
-    "hmmem, 1 thread": lambda w, stack: hmmem(w, stack, 1),
-    "hmmlearn log": lambda w, stack: hmmlearn(w, stack, "log"),
-    "hmmlearn scaling": hmmlearn,
-}
+def em(w: Workload, n_jobs: int | None = None) -> Contestant:
+    """E-step and M-step of hmmem."""
+    model, data = model_of(w), data_of(w)
+
+    @contextmanager
+    def session() -> Iterator[Iteration]:
+        with thread_map(n_jobs) as run:
+
+            def iteration() -> float:
+                statistics = model.expect(data, run)
+                model.maximise(statistics)
+                return float(statistics.log_likelihood)
+
+            yield iteration
+
+    return Contestant(label(n_jobs), session, compiles=True)
+
+
+def whole_fit(w: Workload, n_jobs: int | None = None) -> Contestant:
+    """A hundred updates by hmmem's driver: what it does between expectation and maximisation counts, too."""
+    model, data, updates = model_of(w), data_of(w), 100
+
+    @contextmanager
+    def session() -> Iterator[Iteration]:
+        with thread_map(n_jobs) as run:
+            yield lambda: float(fit_em(model, data, n_iter=updates, tol=None, map=run)[1].history[-1])
+
+    return Contestant(label(n_jobs), session, compiles=True, updates=updates + 1)
+
+
+def viterbi(w: Workload, n_jobs: int | None = None) -> Contestant:
+    """Decode with hmmem."""
+    model, data = model_of(w), data_of(w)
+
+    @contextmanager
+    def session() -> Iterator[Iteration]:
+        with thread_map(n_jobs) as run:
+            yield lambda: float(model.decode(data, run)[1].sum())
+
+    return Contestant(label(n_jobs), session, compiles=True)
+
+
+def label(n_jobs: int | None) -> str:
+    """Return hmmem's name in the tables."""
+    return "hmmem" if n_jobs is None else f"hmmem, {n_jobs} thread"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 
-from tests.benchmarks.contestants import CONTESTANTS
-from tests.benchmarks.workloads import SIZES, build
+from tests.benchmarks.contestants import em
+from tests.benchmarks.workloads import HMMS, MIXTURES, build
 
 
-@pytest.mark.parametrize("workload", SIZES)
+@pytest.mark.parametrize("workload", [*HMMS, *MIXTURES])
 def test_em_iteration(benchmark, workload):
-    with ExitStack() as stack:
-        iteration = CONTESTANTS["hmmem"](build(workload), stack)
+    with em(build(workload)).session() as iteration:
         assert benchmark(iteration) == iteration()
