@@ -166,6 +166,7 @@ class ChainArrays:
         self.endprob = np.empty(0) if chain.endprob is None else chain.endprob
         self.transposed = np.ascontiguousarray(self.transmat.T)
         self.padded, self.padded_transposed = _padded(self.transmat), _padded(self.transposed)
+        self.flat = self.transmat.reshape(-1)
         self.panels, self.back_panels = _panels(self.transmat), _panels(self.transposed)
         positive = self.transmat[self.transmat > 0]
         least = positive.min() if positive.size else 1.0

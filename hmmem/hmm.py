@@ -166,6 +166,17 @@ class HiddenMarkovModel:
         parts = list(map(partial(function, self), data.blocks(self.width)))
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
+    def _expect_lanes(
+        self, X: np.ndarray, lanes: Lanes, weights: np.ndarray | None, edges: recursions.Edges | None = None
+    ) -> tuple[recursions.LanePosterior, Statistics]:
+        """Posteriors and emission statistics of runs of frames X (N, D)."""
+        if self.chain.pdf is None:
+            return recursions.expect_lanes(self.chain.arrays, self.emission, X, lanes, weights, edges)
+        packed = lanes.pack(X)
+        posterior = recursions.smooth_lanes(self.chain.arrays, self.log_lik(packed), lanes, weights, edges)
+        assert posterior.gamma is not None
+        return posterior, self._statistics(packed, posterior.gamma)
+
     def _statistics(self, X: np.ndarray, gamma: np.ndarray) -> Statistics:
         """Statistics of the emission from posteriors of the states, frames or lanes."""
         rows = gamma
@@ -219,26 +230,15 @@ def _expect_unit(model: HiddenMarkovModel, unit: tuple[int, Sequences | Stretch]
     return number, _expect_stretch(model, data) if isinstance(data, Stretch) else _expect_block(model, data)
 
 
-def _smooth_stretch(
-    model: HiddenMarkovModel, stretch: Stretch
-) -> tuple[Lanes, np.ndarray, recursions.LanePosterior] | None:
-    """Segments of a long sequence, side by side, and their posteriors; None if they must know more of each other."""
-    chain, frames = model.chain.arrays, stretch.frames.X
-    edges = warm_up(chain, model.log_lik, frames, stretch)
+def _expect_stretch(model: HiddenMarkovModel, stretch: Stretch) -> Statistics | None:
+    """Segments of a long sequence, side by side; None if they must know more of each other."""
+    frames = stretch.frames.X
+    edges = warm_up(model.chain.arrays, model.log_lik, frames, stretch)
     if edges is None:
         return None
-    lanes = stretch.lanes
-    X = lanes.pack(frames)
-    posterior = recursions.smooth_lanes(chain, model.log_lik(X), lanes, None, edges)
-    return None if posterior.unsure > 0 else (lanes, X, posterior)
-
-
-def _expect_stretch(model: HiddenMarkovModel, stretch: Stretch) -> Statistics | None:
-    smoothed = _smooth_stretch(model, stretch)
-    if smoothed is None:
+    q, emission = model._expect_lanes(frames, stretch.lanes, None, edges)
+    if q.unsure > 0:
         return None
-    _, X, q = smoothed
-    emission = model._statistics(X, q.gamma)
     log_likelihood, n = math.fsum(q.log_likelihood), float(stretch.n_frames)
     statistics = _statistics(model, log_likelihood, n, 0, q.first, q.last, q.counts, emission)
     return statistics if stretch.weight == 1.0 else statistics * stretch.weight
@@ -251,9 +251,7 @@ def _expect_block(model: HiddenMarkovModel, block: Sequences) -> Statistics:
     if lanes is None:
         p = recursions.smooth_block(model.chain.arrays, model.log_lik(block.X), block.offsets, _weights(block))
         return _of_posterior(model, block, p)
-    X = lanes.pack(block.X)
-    q = recursions.smooth_lanes(model.chain.arrays, model.log_lik(X), lanes, _weights(block))
-    emission = model._statistics(X, q.gamma)
+    q, emission = model._expect_lanes(block.X, lanes, _weights(block))
     if q.unsure == 0:
         return _collect(model, block, None, q.log_likelihood, q.first, q.last, q.counts, emission)
     sure, unsure = np.flatnonzero(q.status != UNSURE), np.flatnonzero(q.status == UNSURE)
@@ -344,10 +342,14 @@ def _smooth_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarra
     gamma = np.empty((block.n_frames, model.chain.n_states))
     done, terms, counts = 0, [], np.zeros_like(model.chain.transmat)
     for stretch in stretches(model.chain.arrays, block):
-        smoothed = _smooth_stretch(model, stretch)
-        if smoothed is None:
+        frames, lanes = stretch.frames.X, stretch.lanes
+        edges = warm_up(model.chain.arrays, model.log_lik, frames, stretch)
+        if edges is None:
             break
-        lanes, _, q = smoothed
+        q = recursions.smooth_lanes(model.chain.arrays, model.log_lik(lanes.pack(frames)), lanes, None, edges)
+        if q.unsure > 0:
+            break
+        assert q.gamma is not None
         first, last = stretch.bounds[[0, -1]]
         lanes.from_frame(first).unpack(q.gamma, gamma[done : done + last - first])
         done, counts = done + last - first, counts + q.counts

@@ -21,8 +21,9 @@ from hmmem.chain import ChainArrays
 from hmmem.kernels import lanes as lanes_kernels
 from hmmem.kernels import logspace, scaled
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
-from hmmem.lanes import Lanes
+from hmmem.lanes import Lanes, log_lik_of, statistics_of
 from hmmem.probabilities import log
+from hmmem.statistics import Statistics
 
 NOTHING = np.empty(0)
 
@@ -217,34 +218,105 @@ class Edges:
 class LanePosterior:
     """Result of smoothing m runs side by side.
 
-    log_likelihood, status (m,); gamma in lanes; first, last (K,), its sums over the first and last frames of sequences;
-    counts (K, K). Posteriors and counts are weighted; they are zero for the ``unsure`` runs that are UNSURE.
+    log_likelihood, status (m,); gamma in lanes, if it was kept; first, last (K,), its sums over the first and last
+    frames of sequences; counts (K, K). Posteriors and counts are weighted; they are zero for the ``unsure`` runs that
+    are UNSURE.
     """
 
     log_likelihood: np.ndarray
     status: np.ndarray
-    gamma: np.ndarray
+    gamma: np.ndarray | None
     first: np.ndarray
     last: np.ndarray
     counts: np.ndarray
     unsure: int
 
 
+@dataclass
+class Runs:
+    """Runs side by side on their way through the kernels: what goes in, and room for what comes out.
+
+    Parameters
+    ----------
+    chain : ChainArrays
+    lanes : Lanes
+        Which run is where.
+    weights : ndarray of shape (m,), optional
+        Factors of posteriors and counts.
+    edges : Edges, optional
+        What segments hear from beyond; whole sequences need nothing.
+    """
+
+    chain: ChainArrays
+    lanes: Lanes
+    weights: np.ndarray | None = None
+    edges: Edges | None = None
+
+    def __post_init__(self) -> None:
+        m, K = self.lanes.n_runs, len(self.chain.startprob)
+        if self.edges is None:
+            self.edges = Edges.of_sequences(self.chain, m)
+        if self.weights is None:
+            self.weights = np.ones(m)
+        self.out = np.zeros((K, K)), np.zeros(K), np.zeros(K), np.empty(m), np.empty(m, np.int64)
+
+    @property
+    def before(self) -> tuple[Any, ...]:
+        """The kernels' first arguments: the chain and the edges."""
+        c, e = self.chain, self.edges
+        assert e is not None
+        return (
+            c.flat, c.panels, c.back_panels, e.starts, e.start_of, e.ends, e.end_of, e.ahead, c.endprob.size > 0,
+        )  # fmt: skip
+
+    @property
+    def behind(self) -> tuple[Any, ...]:
+        """Lengths, rows, runs, weights and K."""
+        lanes = self.lanes
+        return lanes.lengths, lanes.rows, lanes.run, self.weights, len(self.chain.startprob)
+
+    def arguments(self, X: np.ndarray) -> tuple[Any, ...]:
+        """The first arguments of the kernels in :mod:`hmmem.kernels.expecting` for frames X (N, D)."""
+        frames = np.ascontiguousarray(X).reshape(-1).view(np.float64)
+        return (*self.before, frames, X.shape[1], self.lanes.starts, *self.behind, *self.out)
+
+    def posterior(self, unsure: int, gamma: np.ndarray | None = None) -> LanePosterior:
+        """Return what came out."""
+        counts, first, last, log_likelihood, status = self.out
+        return LanePosterior(log_likelihood, status, gamma, first, last, counts, unsure)
+
+
 def smooth_lanes(
     chain: ChainArrays, log_lik: np.ndarray, lanes: Lanes, weights: np.ndarray | None, edges: Edges | None = None
 ) -> LanePosterior:
     """Return posteriors of runs side by side; log_lik, lanes (rows, K, 8), is used up."""
-    m, K = lanes.n_runs, log_lik.shape[1]
-    edges = Edges.of_sequences(chain, m) if edges is None else edges
-    weights = np.ones(m) if weights is None else weights
-    counts, first, last = np.empty((K, K)), np.empty(K), np.empty(K)
-    log_likelihood, status = np.empty(m), np.empty(m, np.int64)
-    unsure = lanes_kernels.smooth(
-        chain.transmat.reshape(-1), chain.panels, chain.back_panels, edges.starts, edges.start_of, edges.ends,
-        edges.end_of, edges.ahead, chain.endprob.size > 0, lanes.lengths, lanes.rows, lanes.run, weights, K,
-        log_lik.reshape(-1), counts, first, last, log_likelihood, status,
-    )  # fmt: skip
-    return LanePosterior(log_likelihood, status, log_lik, first, last, counts, unsure)
+    runs = Runs(chain, lanes, weights, edges)
+    unsure = lanes_kernels.smooth(*runs.before, *runs.behind, log_lik.reshape(-1), *runs.out)
+    return runs.posterior(unsure, log_lik)
+
+
+def expect_lanes(
+    chain: ChainArrays,
+    emission: Any,
+    X: np.ndarray,
+    lanes: Lanes,
+    weights: np.ndarray | None,
+    edges: Edges | None = None,
+) -> tuple[LanePosterior, Statistics]:
+    """Return posteriors of runs of frames X (N, D), and the statistics of an emission with a row for each state.
+
+    In one call of a kernel where the emission knows how (``expect_runs``); gamma is then not kept.
+    """
+    if (expect_runs := getattr(emission, "expect_runs", None)) is not None:
+        runs = Runs(chain, lanes, weights, edges)
+        found = expect_runs(X, runs)
+        if found is not None:
+            unsure, statistics = found
+            return runs.posterior(unsure), statistics
+    packed = lanes.pack(X)
+    posterior = smooth_lanes(chain, log_lik_of(emission, packed), lanes, weights, edges)
+    assert posterior.gamma is not None
+    return posterior, statistics_of(emission, packed, posterior.gamma)
 
 
 def _rescue(
@@ -272,6 +344,7 @@ def smooth_block(chain: ChainArrays, log_lik: np.ndarray, offsets: np.ndarray, w
     lanes = lanes_of(chain, offsets)
     if lanes is not None:
         p = smooth_lanes(chain, lanes.pack(log_lik), lanes, weights)
+        assert p.gamma is not None
         gamma = lanes.unpack(p.gamma, np.empty_like(log_lik))
         posterior = Posterior(p.log_likelihood, p.status, gamma, p.counts)
     else:

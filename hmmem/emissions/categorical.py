@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hmmem.emissions.protocol import starved_notes
-from hmmem.kernels import emitting, moments
+from hmmem.kernels import emitting, expecting, moments
 from hmmem.lanes import both_in_lanes, by_lanes
 from hmmem.probabilities import lane_sums, log, normalise
 from hmmem.report import Note
@@ -110,11 +110,21 @@ class Categorical:
         stacked = np.zeros(self._stacked.shape)
         codes = self._codes(X).reshape(-1)
         moments.scatter(codes, len(X), self.n_features, gamma.reshape(-1), self.n_rows, stacked.reshape(-1))
-        ends = np.cumsum(self.sizes)
-        counts = tuple(
-            stacked[end - size : end - 1, : self.n_rows].T for end, size in zip(ends, self.sizes, strict=True)
-        )
-        return Statistics(weight=lane_sums(gamma), counts=counts)
+        return self._counted(lane_sums(gamma), stacked)
+
+    def expect_runs(self, X: np.ndarray, runs: Any) -> tuple[int, Statistics]:
+        """Take runs of codes (N, C) through the E-step in one call; see :meth:`Gaussian.expect_runs`."""
+        stacked, weight = np.zeros(self._stacked.shape), np.empty(self.n_rows)
+        shift = np.cumsum([0, *self.sizes[:-1]])
+        codes = X if self.n_features == 1 else np.where(X < 0, NO_INFORMATION, X + shift)
+        table, counts = self._stacked.reshape(-1), stacked.reshape(-1)
+        unsure = expecting.expect_categorical(*runs.arguments(codes), table, counts, weight)
+        return unsure, self._counted(weight, stacked)
+
+    def _counted(self, weight: np.ndarray, stacked: np.ndarray) -> Statistics:
+        ends, known = np.cumsum(self.sizes), stacked[:, : self.n_rows]
+        counts = tuple(known[end - size : end - 1].T for end, size in zip(ends, self.sizes, strict=True))
+        return Statistics(weight=weight, counts=counts)
 
     def maximise(self, statistics: Statistics) -> Categorical:
         """Return the tables that maximise Q; rows without data stay as they are."""

@@ -58,6 +58,16 @@ class Covariance(ABC):
         share.
         """
 
+    @property
+    @abstractmethod
+    def factors(self) -> tuple[bool, np.ndarray, np.ndarray]:
+        """Return whether there are triangles, what the density kernels scale by, flat, and their constants (R,)."""
+
+    @staticmethod
+    @abstractmethod
+    def unfold(sums: np.ndarray, D: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what :meth:`moments` does from sums that came out of the shared-moments kernel, (R, width)."""
+
     @abstractmethod
     def maximise(
         self,
@@ -129,14 +139,19 @@ class Diag(Covariance):
         return variances[:, :, None] * np.eye(self.n_features)
 
     @cached_property
-    def _terms(self) -> tuple[np.ndarray, np.ndarray]:
+    def factors(self) -> tuple[bool, np.ndarray, np.ndarray]:
         sd = self.sd()
-        return np.ascontiguousarray(1 / sd), -0.5 * self.n_features * LOG_2PI - np.log(sd).sum(axis=1)
+        return False, (1 / sd).reshape(-1), -0.5 * self.n_features * LOG_2PI - np.log(sd).sum(axis=1)
 
     def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
+        _, inverse_sd, constant = self.factors
         emitting.diag_log_lik(
-            X.reshape(-1), len(X), centre, np.ascontiguousarray(offsets), *self._terms, out.reshape(-1)
+            X.reshape(-1), len(X), centre, np.ascontiguousarray(offsets), inverse_sd, constant, out.reshape(-1)
         )
+
+    @staticmethod
+    def unfold(sums: np.ndarray, D: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return sums[:, 0], sums[:, 1 : 1 + D], sums[:, 1 + D :]
 
     @staticmethod
     def moments(
@@ -147,7 +162,7 @@ class Diag(Covariance):
         if len(origin) == 1:
             sums = np.empty((R, 1 + 2 * D))
             moments.shared_moments(x, n, D, centre, origin[0], False, g, R, sums)
-            return sums[:, 0], sums[:, 1 : 1 + D], sums[:, 1 + D :]
+            return Diag.unfold(sums, D)
         weight, first, second = np.empty(R), np.empty((R, D)), np.empty((R, D))
         moments.diag_moments(x, n, D, centre, origin, g, R, weight, first, second)
         return weight, first, second
@@ -228,7 +243,7 @@ class Full(Covariance):
         return np.sqrt(np.einsum("kii->ki", self.full()))
 
     @cached_property
-    def _factors(self) -> tuple[np.ndarray, np.ndarray]:
+    def factors(self) -> tuple[bool, np.ndarray, np.ndarray]:
         """Lower triangles that whiten, W (x - mean) has unit covariance, and the constants of the densities."""
         factors, constants = [], []
         for matrix in self.values.reshape(-1, self.n_features, self.n_features):
@@ -237,12 +252,20 @@ class Full(Covariance):
             factors.append(np.tril(np.linalg.solve(lower, np.diag(1 / sd))))
             log_det = np.log(np.diag(lower)).sum() + np.log(sd).sum()
             constants.append(-0.5 * self.n_features * LOG_2PI - log_det)
-        return np.array(factors), np.resize(constants, self.n_rows)
+        return True, np.array(factors).reshape(-1), np.resize(constants, self.n_rows)
 
     def log_lik(self, X: np.ndarray, centre: np.ndarray, offsets: np.ndarray, out: np.ndarray) -> None:
+        _, whiten, constant = self.factors
         emitting.full_log_lik(
-            X.reshape(-1), len(X), centre, np.ascontiguousarray(offsets), *self._factors, out.reshape(-1)
+            X.reshape(-1), len(X), centre, np.ascontiguousarray(offsets), whiten, constant, out.reshape(-1)
         )
+
+    @staticmethod
+    def unfold(sums: np.ndarray, D: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        second = np.empty((len(sums), D, D))
+        i, j = np.tril_indices(D)
+        second[:, i, j] = second[:, j, i] = sums[:, 1 + D :]
+        return sums[:, 0], sums[:, 1 : 1 + D], second
 
     @staticmethod
     def moments(
@@ -250,14 +273,11 @@ class Full(Covariance):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         n, D, R = len(X), X.shape[1], gamma.shape[1]
         x, g = X.reshape(-1), gamma.reshape(-1)
-        second = np.empty((R, D, D))
         if len(origin) == 1 and D <= PAIRS:
             sums = np.empty((R, 1 + D + D * (D + 1) // 2))
             moments.shared_moments(x, n, D, centre, origin[0], True, g, R, sums)
-            i, j = np.tril_indices(D)
-            second[:, i, j] = second[:, j, i] = sums[:, 1 + D :]
-            return sums[:, 0], sums[:, 1 : 1 + D], second
-        weight, first = np.empty(R), np.empty((R, D))
+            return Full.unfold(sums, D)
+        weight, first, second = np.empty(R), np.empty((R, D)), np.empty((R, D, D))
         origins = np.ascontiguousarray(np.broadcast_to(origin, (R, D)))
         moments.full_moments(x, n, D, centre, origins, g, R, weight, first, second)
         return weight, first, second
@@ -324,6 +344,11 @@ class Tied(Full):
         X: np.ndarray, centre: np.ndarray, origin: np.ndarray, gamma: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         weight, first, second = Full.moments(X, centre, origin, gamma)
+        return weight, first, second.sum(axis=0)
+
+    @staticmethod
+    def unfold(sums: np.ndarray, D: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        weight, first, second = Full.unfold(sums, D)
         return weight, first, second.sum(axis=0)
 
     def maximise(

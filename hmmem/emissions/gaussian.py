@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hmmem.emissions.covariance import SHAPES, Covariance
+from hmmem.emissions.covariance import PAIRS, SHAPES, Covariance
 from hmmem.emissions.protocol import starved_notes
 from hmmem.emissions.scale import Scale
+from hmmem.kernels import expecting
 from hmmem.lanes import both_in_lanes, by_lanes
 from hmmem.probabilities import STARVED
 from hmmem.report import Note
@@ -125,6 +126,23 @@ class Gaussian:
         X, gamma = both_in_lanes(X, gamma)
         weight, first, second = self.covariance.moments(X, self.scale.centre, origin, gamma)
         return Statistics(points, weight=weight, first=first, second=second)
+
+    def expect_runs(self, X: np.ndarray, runs: Any) -> tuple[int, Statistics] | None:
+        """Take runs of frames (N, D) through the E-step in one call; None where that is no help.
+
+        ``runs``, a :class:`hmmem.recursions.Runs`, knows the rest. Returns how many are unsure, and the statistics.
+        """
+        origin, points = self._origin
+        pairs, factors, constant = self.covariance.factors
+        D = self.n_features
+        if len(origin) > 1 or (pairs and D > PAIRS):  # the moments are a task of their own
+            return None
+        sums = np.empty((self.n_rows, 1 + D + (D * (D + 1) // 2 if pairs else D)))
+        unsure = expecting.expect_gaussian(
+            *runs.arguments(X), pairs, self.scale.centre, self.offsets, factors, constant, origin[0], sums
+        )
+        weight, first, second = self.covariance.unfold(sums, D)
+        return unsure, Statistics(points, weight=weight, first=first, second=second)
 
     def maximise(self, statistics: Statistics) -> Gaussian:
         """Return the maximum of Q under the floor; rows without data stay as they are.

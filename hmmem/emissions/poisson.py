@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import gammaln
 
 from hmmem.emissions.protocol import starved_notes
-from hmmem.kernels import emitting, moments
+from hmmem.kernels import emitting, expecting, moments
 from hmmem.lanes import both_in_lanes, by_lanes
 from hmmem.probabilities import STARVED
 from hmmem.report import Note
@@ -65,9 +66,8 @@ class Poisson:
         """Return sum_d x_d log lambda_kd - lambda_kd - log x_d!, (N, R) in nats; time N R D."""
 
         def write(lanes: np.ndarray, out: np.ndarray) -> None:
-            logs = np.log(np.where(self.lambdas > 0, self.lambdas, 1.0))
             emitting.poisson_log_lik(
-                lanes.reshape(-1), len(lanes), self.lambdas, logs, LOG_FACTORIALS, LARGE, out.reshape(-1)
+                lanes.reshape(-1), len(lanes), self.lambdas, self._logs, LOG_FACTORIALS, LARGE, out.reshape(-1)
             )
 
         return by_lanes(write, X, self.n_rows, out)
@@ -81,6 +81,16 @@ class Poisson:
             X.reshape(-1), len(X), self.n_features, zero, zero, False, gamma.reshape(-1), self.n_rows, sums
         )
         return Statistics(weight=sums[:, 0], first=sums[:, 1 : 1 + self.n_features])
+
+    @cached_property
+    def _logs(self) -> np.ndarray:
+        return np.log(np.where(self.lambdas > 0, self.lambdas, 1.0))
+
+    def expect_runs(self, X: np.ndarray, runs: Any) -> tuple[int, Statistics]:
+        """Take runs of frames (N, D) through the E-step in one call; see :meth:`Gaussian.expect_runs`."""
+        sums = np.empty((self.n_rows, 1 + 2 * self.n_features))
+        unsure = expecting.expect_poisson(*runs.arguments(X), self.lambdas, self._logs, LOG_FACTORIALS, LARGE, sums)
+        return unsure, Statistics(weight=sums[:, 0], first=sums[:, 1 : 1 + self.n_features])
 
     def maximise(self, statistics: Statistics) -> Poisson:
         """Return the rates that maximise Q; rows without data stay as they are."""

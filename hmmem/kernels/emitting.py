@@ -18,7 +18,7 @@ from hmmem.kernels.simd import any_less, exp, fma, larger, load, log, pick, spla
 def diag_log_lik(X, n, centre, offsets, inverse_sd, constant, out):
     """out[t, k] = constant[k] - sum_d z^2 / 2, z = ((X[t, d] - centre[d]) - offsets[k, d]) inverse_sd[k, d].
 
-    X, n rows of D columns; offsets, inverse_sd (K, D). Four states at a time.
+    X, n rows of D columns; offsets (K, D), inverse_sd (K, D) flat. Four states at a time.
     """
     K, D = offsets.shape
     x = np.empty(D * 8)
@@ -58,11 +58,10 @@ def diag_log_lik(X, n, centre, offsets, inverse_sd, constant, out):
 def full_log_lik(X, n, centre, offsets, whiten, constant, out):
     """out[t, k] = constant[k] - |whiten[k] z|^2 / 2, z = (X[t] - centre) - offsets[k], whiten[k] lower triangular.
 
-    X, n rows of D columns; offsets (K, D); whiten (K, D, D), or (1, D, D) for one matrix. Four rows of a triangle, and
-    two rows of frames, at a time.
+    X, n rows of D columns; offsets (K, D); whiten (K, D, D), or (1, D, D) for one matrix, flat. Four rows of a
+    triangle, and two rows of frames, at a time.
     """
     K, D = offsets.shape
-    matrices = whiten.shape[0]
     x, z = np.empty(D * 16), np.empty(D * 16)
     half, zero = splat(-0.5), splat(0.0)
     for t in range(0, n, 2):
@@ -71,7 +70,7 @@ def full_log_lik(X, n, centre, offsets, whiten, constant, out):
             store(x, d * 16, load(X, (t * D + d) * 8) - pick(centre, d))
             store(x, d * 16 + 8, load(X, (u * D + d) * 8) - pick(centre, d))
         for k in range(K):
-            w = k * D * D if matrices > 1 else 0
+            w = k * D * D if whiten.size > D * D else 0
             for d in range(D):
                 store(z, d * 16, load(x, d * 16) - pick(offsets, k * D + d))
                 store(z, d * 16 + 8, load(x, d * 16 + 8) - pick(offsets, k * D + d))

@@ -289,6 +289,107 @@ def smooth_group(panels, end, ends, weights, shortest, lifted, T, K, first, b, a
 
 
 @kernel
+def scratch_for(longest, K, starts, end_vectors):
+    """What :func:`smooth_one` works with for groups of up to ``longest`` rows, from one group to the next."""
+    W = (K + 3) // 4 * 4
+    start, end = np.empty(K * 8), np.empty(K * 8)
+    for k in range(K):
+        store(start, k * 8, pick(starts, k))
+        store(end, k * 8, pick(end_vectors, k))
+    return (
+        np.empty(longest * K * 8),
+        np.empty(longest * 8),
+        start,
+        end,
+        np.empty(K * 8),
+        np.empty(K * 8),
+        np.zeros((CHUNK + 1) * W * 8),
+        np.empty(K * W * 8),
+        np.zeros(K * W * 8),
+        np.empty(40),
+    )
+
+
+@kernel
+def smooth_one(
+    g, row, T, transmat, panels, back_panels, starts, start_of, end_vectors, end_of, ahead, weighs_end, lengths, runs,
+    weights, K, b, counts, first, last, log_likelihood, status, scratch,
+):  # fmt: skip
+    """Smooth group g, of T rows, which begins at row ``row`` of b; see :func:`smooth`. Returns how many are UNSURE.
+
+    Scratch comes from :func:`scratch_for`; :func:`finish` adds to ``counts`` what it holds in the end.
+    """
+    alpha, inverses, start, end, x, predicted, onward, xi, whole, eights = scratch
+    group, ends, doubt, weight = eights[:8], eights[8:16], eights[16:24], eights[24:32]
+    W = (K + 3) // 4 * 4
+    zero, unsure, shortest = splat(0.0), 0, T
+    own = starts.shape[0] > 1 or end_vectors.shape[0] > 1
+    for lane in range(8):
+        run = runs[8 * g + lane]
+        ends[lane] = np.float64(lengths[8 * g + lane])
+        shortest = min(shortest, lengths[8 * g + lane])
+        weight[lane] = weights[run] if run >= 0 else 0.0
+        run = run if run >= 0 else runs[8 * g]
+        if own:
+            for k in range(K):
+                start[k * 8 + lane] = starts[start_of[run], k]
+                end[k * 8 + lane] = end_vectors[end_of[run], k]
+    lifted = filter_group(start, panels, ends, shortest, T, K, row, b, alpha, inverses, x, predicted, group)
+    if weighs_end:
+        for lane in range(8):
+            run, t, total = runs[8 * g + lane], lengths[8 * g + lane] - 1, 0.0
+            if run >= 0 and end_of[run] == 0:
+                for k in range(K):
+                    total += alpha[(t * K + k) * 8 + lane] * end_vectors[0, k]
+                total *= inverses[t * 8 + lane]
+                group[lane] += np.log(total) if total >= HEADROOM else -np.inf
+    for i in range(K * W):
+        store(xi, i * 8, zero)
+    smooth_group(back_panels, end, ends, weight, shortest, lifted, T, K, row, b, alpha, inverses, onward, xi, doubt)
+    for lane in range(8):
+        run, t = runs[8 * g + lane], lengths[8 * g + lane] - 1
+        if run < 0:
+            continue
+        log_likelihood[run] = group[lane]
+        if group[lane] == -np.inf or not doubt[lane] <= TOLERATED:
+            status[run], weight[lane] = UNSURE, 0.0
+            unsure += 1
+            for u in range(row * K, (row + T) * K):
+                b[u * 8 + lane] = 0.0
+            continue
+        status[run] = SURE
+        for i in range(K):
+            if start_of[run] == 0:
+                first[i] += b[(row * K + i) * 8 + lane]
+            if end_of[run] == 0:
+                last[i] += b[((row + t) * K + i) * 8 + lane]
+        if end_of[run] > 0:  # the transition to the frame behind
+            total = 0.0
+            for i in range(K):
+                for j in range(K):
+                    total += alpha[(t * K + i) * 8 + lane] * transmat[i * K + j] * ahead[end_of[run], j]
+            total = weight[lane] / total
+            for i in range(K):
+                for j in range(K):
+                    p = alpha[(t * K + i) * 8 + lane] * transmat[i * K + j] * ahead[end_of[run], j]
+                    counts[i, j] += p * total
+    w = load(weight, 0)
+    for i in range(K * W):
+        store(whole, i * 8, load(whole, i * 8) + where(zero, w, load(xi, i * 8) * w, zero))
+    return unsure
+
+
+@kernel
+def finish(transmat, K, scratch, counts):
+    """Add to ``counts`` the expected transitions of all groups."""
+    W, whole = (K + 3) // 4 * 4, scratch[8]
+    for i in range(K):
+        for j in range(K):
+            for lane in range(8):
+                counts[i, j] += whole[(i * W + j) * 8 + lane] * transmat[i * K + j]
+
+
+@kernel
 def smooth(
     transmat, panels, back_panels, starts, start_of, end_vectors, end_of, ahead, weighs_end, lengths, rows, runs,
     weights, K, b, counts, first, last, log_likelihood, status,
@@ -298,88 +399,20 @@ def smooth(
     In: transmat flat (K * K,); panels, back_panels, it and its transpose as in :func:`filter_group`; starts (S, K), of
     which run r takes row start_of[r]; end_vectors (E, K), of which it takes row end_of[r]; ahead (E, K), the
     ``onward`` of the frame behind it, read where end_of[r] > 0; ``weighs_end``: row 0 of end_vectors holds end
-    probabilities that are part of log p(x); lengths (8 G,), rows (G + 1,), runs (8 G,): what each lane holds, -1 for
+    probabilities that are part of log p(x); lengths (8 G,); rows (G + 1,); runs (8 G,): what each lane holds, -1 for
     nothing that counts; weights (m,), of gamma and counts; b, lanes of log_lik (rows, K, 8), flat.
-    Out: b = gamma times weight, zeros behind a run's end; counts (K, K), the weighted expected transitions, also to the
-    frame behind a segment; first, last (K,), the sums of b over the first and last frames of sequences; log_likelihood
-    (m,); status (m,): SURE, or UNSURE for runs to be run again, whose b is zero.
+    Out: b = gamma times weight, zeros behind a run's end; log_likelihood (m,); status (m,): SURE, or UNSURE for runs to
+    be run again, whose b is zero. To counts (K, K) are added the weighted expected transitions, also to the frame
+    behind a segment; to first, last (K,) the sums of b over the first and last frames of sequences.
     """
-    longest = 0
+    longest, unsure = 0, 0
     for g in range(rows.size - 1):
         longest = max(longest, rows[g + 1] - rows[g])
-    W = (K + 3) // 4 * 4
-    alpha, inverses = np.empty(longest * K * 8), np.empty(longest * 8)
-    start, end = np.empty(K * 8), np.empty(K * 8)
-    x, predicted = np.empty(K * 8), np.empty(K * 8)
-    onward, xi, whole = np.zeros((CHUNK + 1) * W * 8), np.empty(K * W * 8), np.zeros(K * W * 8)
-    group, ends = np.empty(8), np.empty(8)
-    doubt, weight = np.empty(8), np.empty(8)
-    cross = np.empty(K * K)
-    zero = splat(0.0)
-    unsure, own = 0, starts.shape[0] > 1 or end_vectors.shape[0] > 1
-    for i in range(K):
-        first[i], last[i] = 0.0, 0.0
-        store(start, i * 8, pick(starts, i))
-        store(end, i * 8, pick(end_vectors, i))
-        for j in range(K):
-            counts[i, j] = 0.0
+    scratch = scratch_for(longest, K, starts, end_vectors)
     for g in range(rows.size - 1):
-        T, row = rows[g + 1] - rows[g], rows[g]
-        shortest = T
-        for lane in range(8):
-            run = runs[8 * g + lane]
-            ends[lane] = np.float64(lengths[8 * g + lane])
-            shortest = min(shortest, lengths[8 * g + lane])
-            weight[lane] = weights[run] if run >= 0 else 0.0
-            run = run if run >= 0 else runs[8 * g]
-            if own:
-                for k in range(K):
-                    start[k * 8 + lane] = starts[start_of[run], k]
-                    end[k * 8 + lane] = end_vectors[end_of[run], k]
-        lifted = filter_group(start, panels, ends, shortest, T, K, row, b, alpha, inverses, x, predicted, group)
-        if weighs_end:
-            for lane in range(8):
-                run, t, total = runs[8 * g + lane], lengths[8 * g + lane] - 1, 0.0
-                if run >= 0 and end_of[run] == 0:
-                    for k in range(K):
-                        total += alpha[(t * K + k) * 8 + lane] * end_vectors[0, k]
-                    total *= inverses[t * 8 + lane]
-                    group[lane] += np.log(total) if total >= HEADROOM else -np.inf
-        for i in range(K * W):
-            store(xi, i * 8, zero)
-        smooth_group(back_panels, end, ends, weight, shortest, lifted, T, K, row, b, alpha, inverses, onward, xi, doubt)
-        for lane in range(8):
-            run, t = runs[8 * g + lane], lengths[8 * g + lane] - 1
-            if run < 0:
-                continue
-            log_likelihood[run] = group[lane]
-            if group[lane] == -np.inf or not doubt[lane] <= TOLERATED:
-                status[run], weight[lane] = UNSURE, 0.0
-                unsure += 1
-                for u in range(row * K, (row + T) * K):
-                    b[u * 8 + lane] = 0.0
-                continue
-            status[run] = SURE
-            for i in range(K):
-                if start_of[run] == 0:
-                    first[i] += b[(row * K + i) * 8 + lane]
-                if end_of[run] == 0:
-                    last[i] += b[((row + t) * K + i) * 8 + lane]
-            if end_of[run] > 0:  # the transition to the frame behind
-                total = 0.0
-                for i in range(K):
-                    for j in range(K):
-                        p = alpha[(t * K + i) * 8 + lane] * transmat[i * K + j] * ahead[end_of[run], j]
-                        cross[i * K + j] = p
-                        total += p
-                for i in range(K):
-                    for j in range(K):
-                        counts[i, j] += weight[lane] * cross[i * K + j] / total
-        w = load(weight, 0)
-        for i in range(K * W):
-            store(whole, i * 8, load(whole, i * 8) + where(zero, w, load(xi, i * 8) * w, zero))
-    for i in range(K):
-        for j in range(K):
-            for lane in range(8):
-                counts[i, j] += whole[(i * W + j) * 8 + lane] * transmat[i * K + j]
+        unsure += smooth_one(
+            g, rows[g], rows[g + 1] - rows[g], transmat, panels, back_panels, starts, start_of, end_vectors, end_of,
+            ahead, weighs_end, lengths, runs, weights, K, b, counts, first, last, log_likelihood, status, scratch,
+        )  # fmt: skip
+    finish(transmat, K, scratch, counts)
     return unsure

@@ -21,29 +21,40 @@ def shared_moments(X, n, D, centre, origin, pairs, gamma, K, out):
     Out: out (K, 1 + D + D), or (K, 1 + D + D (D + 1) / 2) for pairs = sum_t gamma[t, k] (1, z, z^2), or (1, z, z_i z_j
     for j <= i), z = (X[t] - centre) - origin.
     """
-    width = out.shape[1]
-    W = (width + 3) // 4 * 4
-    b, sums = np.zeros(CHUNK * W * 8), np.zeros(K * W * 8)
+    W = (out.shape[1] + 3) // 4 * 4
+    basis, sums = np.zeros(CHUNK * W * 8), np.zeros(K * W * 8)
+    add_shared(X, n, D, centre, origin, pairs, gamma, K, W, basis, sums)
+    add_lanes(sums, K, W, out)
+
+
+@kernel
+def add_shared(X, n, D, centre, origin, pairs, gamma, K, W, basis, sums):
+    """Add the moments of n rows to sums (K, W, 8); see :func:`shared_moments`. Scratch: basis (CHUNK, W, 8), zeros."""
     for start in range(0, n, CHUNK):
         rows = min(CHUNK, n - start)
         for r in range(rows):
             at = r * W * 8
-            store(b, at, splat(1.0))
+            store(basis, at, splat(1.0))
             for d in range(D):
                 z = (load(X, ((start + r) * D + d) * 8) - pick(centre, d)) - pick(origin, d)
-                store(b, at + (1 + d) * 8, z)
+                store(basis, at + (1 + d) * 8, z)
                 if not pairs:
-                    store(b, at + (1 + D + d) * 8, z * z)
+                    store(basis, at + (1 + D + d) * 8, z * z)
             if pairs:
                 o = at + (1 + D) * 8
                 for i in range(D):
-                    z = load(b, at + (1 + i) * 8)
+                    z = load(basis, at + (1 + i) * 8)
                     for j in range(i + 1):
-                        store(b, o + j * 8, z * load(b, at + (1 + j) * 8))
+                        store(basis, o + j * 8, z * load(basis, at + (1 + j) * 8))
                     o += (i + 1) * 8
-        add_products(gamma, start, K, b, 0, W, rows, False, sums)
+        add_products(gamma, start, K, basis, 0, W, rows, False, sums)
+
+
+@kernel
+def add_lanes(sums, K, W, out):
+    """Out (K, width) = the sums over the lanes of sums (K, W, 8)."""
     for k in range(K):
-        for j in range(width):
+        for j in range(out.shape[1]):
             out[k, j] = 0.0
             for lane in range(8):
                 out[k, j] += sums[(k * W + j) * 8 + lane]

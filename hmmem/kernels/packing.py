@@ -20,21 +20,26 @@ def pack(X, C, starts, lengths, rows, repeat, lanes):
     Run ``i`` is ``X[starts[i]:starts[i] + lengths[i]]``, in lane ``i % 8`` of group ``i // 8``; group g has the rows
     ``rows[g]`` to ``rows[g + 1]``. ``repeat``: behind a run's end stands its first frame; else zeros.
     """
-    places = np.empty(8, np.int64)
     for g in range(rows.size - 1):
-        first, T, shortest = rows[g], rows[g + 1] - rows[g], rows[g + 1] - rows[g]
+        pack_group(X, C, starts, lengths, g, rows[g], rows[g + 1] - rows[g], repeat, lanes)
+
+
+@kernel
+def pack_group(X, C, starts, lengths, g, row, T, repeat, lanes):
+    """Copy the frames of group g, of T rows, into lanes from row ``row`` on; see :func:`pack`."""
+    places, shortest = np.empty(8, np.int64), T
+    for lane in range(8):
+        shortest = min(shortest, lengths[8 * g + lane])
+        places[lane] = starts[8 * g + lane] * C
+    for i in range(shortest * C):  # frames and rows alike stand one behind the other
+        store(lanes, (row * C + i) * 8, collect(X, places, i))
+    for t in range(shortest, T):
         for lane in range(8):
-            shortest = min(shortest, lengths[8 * g + lane])
-            places[lane] = starts[8 * g + lane] * C
-        for i in range(shortest * C):  # frames and rows alike stand one behind the other
-            store(lanes, (first * C + i) * 8, collect(X, places, i))
-        for t in range(shortest, T):
-            for lane in range(8):
-                i = 8 * g + lane
-                frame = starts[i] + (t if t < lengths[i] else 0)
-                for c in range(C):
-                    value = X[frame * C + c] if repeat or t < lengths[i] else 0.0
-                    lanes[((first + t) * C + c) * 8 + lane] = value
+            i = 8 * g + lane
+            frame = starts[i] + (t if t < lengths[i] else 0)
+            for c in range(C):
+                value = X[frame * C + c] if repeat or t < lengths[i] else 0.0
+                lanes[((row + t) * C + c) * 8 + lane] = value
 
 
 @kernel
