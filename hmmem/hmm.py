@@ -19,7 +19,7 @@ from hmmem.kernels.scaled import UNSURE
 from hmmem.lanes import Lanes, log_lik_of, statistics_of
 from hmmem.parallel import Map, unit_of_work
 from hmmem.report import Note
-from hmmem.segments import Stretch, stretches, warm_up
+from hmmem.segments import Stretch, stretches, tries
 from hmmem.sequences import Sequences
 from hmmem.statistics import Statistics
 
@@ -167,13 +167,21 @@ class HiddenMarkovModel:
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
     def _expect_lanes(
-        self, X: np.ndarray, lanes: Lanes, weights: np.ndarray | None, edges: recursions.Edges | None = None
-    ) -> tuple[recursions.LanePosterior, Statistics]:
-        """Posteriors and emission statistics of runs of frames X (N, D)."""
+        self,
+        X: np.ndarray,
+        lanes: Lanes,
+        weights: np.ndarray | None,
+        edges: recursions.Edges | None = None,
+        windows: Lanes | None = None,
+    ) -> tuple[recursions.LanePosterior, Statistics] | None:
+        """Posteriors and emission statistics of runs of frames X (N, D); None for segments without a certificate."""
+        chain = self.chain.arrays
         if self.chain.pdf is None:
-            return recursions.expect_lanes(self.chain.arrays, self.emission, X, lanes, weights, edges)
+            return recursions.expect_lanes(chain, self.emission, X, lanes, weights, edges, windows)
+        if windows is not None and edges is not None and not recursions.hear(chain, self.log_lik, X, windows, edges):
+            return None
         packed = lanes.pack(X)
-        posterior = recursions.smooth_lanes(self.chain.arrays, self.log_lik(packed), lanes, weights, edges)
+        posterior = recursions.smooth_lanes(chain, self.log_lik(packed), lanes, weights, edges)
         assert posterior.gamma is not None
         return posterior, self._statistics(packed, posterior.gamma)
 
@@ -232,13 +240,14 @@ def _expect_unit(model: HiddenMarkovModel, unit: tuple[int, Sequences | Stretch]
 
 def _expect_stretch(model: HiddenMarkovModel, stretch: Stretch) -> Statistics | None:
     """Segments of a long sequence, side by side; None if they must know more of each other."""
-    frames = stretch.frames.X
-    edges = warm_up(model.chain.arrays, model.log_lik, frames, stretch)
-    if edges is None:
+    frames, lanes, edges = stretch.frames.X, stretch.lanes, stretch.edges(model.chain.arrays)
+    for steps in tries(stretch.margin):
+        found = model._expect_lanes(frames, lanes, None, edges, stretch.windows(steps))
+        if found is not None:
+            break
+    if found is None or found[0].unsure > 0:
         return None
-    q, emission = model._expect_lanes(frames, stretch.lanes, None, edges)
-    if q.unsure > 0:
-        return None
+    q, emission = found
     log_likelihood, n = math.fsum(q.log_likelihood), float(stretch.n_frames)
     statistics = _statistics(model, log_likelihood, n, 0, q.first, q.last, q.counts, emission)
     return statistics if stretch.weight == 1.0 else statistics * stretch.weight
@@ -251,7 +260,9 @@ def _expect_block(model: HiddenMarkovModel, block: Sequences) -> Statistics:
     if lanes is None:
         p = recursions.smooth_block(model.chain.arrays, model.log_lik(block.X), block.offsets, _weights(block))
         return _of_posterior(model, block, p)
-    q, emission = model._expect_lanes(block.X, lanes, _weights(block))
+    found = model._expect_lanes(block.X, lanes, _weights(block))
+    assert found is not None
+    q, emission = found
     if q.unsure == 0:
         return _collect(model, block, None, q.log_likelihood, q.first, q.last, q.counts, emission)
     sure, unsure = np.flatnonzero(q.status != UNSURE), np.flatnonzero(q.status == UNSURE)
@@ -341,12 +352,14 @@ def _filter_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarra
 def _smooth_block(model: HiddenMarkovModel, block: Sequences) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     gamma = np.empty((block.n_frames, model.chain.n_states))
     done, terms, counts = 0, [], np.zeros_like(model.chain.transmat)
-    for stretch in stretches(model.chain.arrays, block):
-        frames, lanes = stretch.frames.X, stretch.lanes
-        edges = warm_up(model.chain.arrays, model.log_lik, frames, stretch)
-        if edges is None:
+    chain = model.chain.arrays
+    for stretch in stretches(chain, block):
+        frames, lanes, edges = stretch.frames.X, stretch.lanes, stretch.edges(chain)
+        if not any(
+            recursions.hear(chain, model.log_lik, frames, w, edges) for w in map(stretch.windows, tries(stretch.margin))
+        ):
             break
-        q = recursions.smooth_lanes(model.chain.arrays, model.log_lik(lanes.pack(frames)), lanes, None, edges)
+        q = recursions.smooth_lanes(chain, model.log_lik(lanes.pack(frames)), lanes, None, edges)
         if q.unsure > 0:
             break
         assert q.gamma is not None

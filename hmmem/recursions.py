@@ -13,19 +13,21 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from hmmem.chain import ChainArrays
 from hmmem.kernels import lanes as lanes_kernels
-from hmmem.kernels import logspace, scaled
+from hmmem.kernels import logspace, messages, scaled
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
 from hmmem.lanes import Lanes, log_lik_of, statistics_of
 from hmmem.probabilities import log
 from hmmem.statistics import Statistics
 
 NOTHING = np.empty(0)
+NOWHERE = np.empty(0, np.int64)
 
 
 @dataclass
@@ -245,12 +247,15 @@ class Runs:
         Factors of posteriors and counts.
     edges : Edges, optional
         What segments hear from beyond; whole sequences need nothing.
+    windows : Lanes, optional
+        The frames from which the edges are still to be found.
     """
 
     chain: ChainArrays
     lanes: Lanes
     weights: np.ndarray | None = None
     edges: Edges | None = None
+    windows: Lanes | None = None
 
     def __post_init__(self) -> None:
         m, K = self.lanes.n_runs, len(self.chain.startprob)
@@ -278,7 +283,14 @@ class Runs:
     def arguments(self, X: np.ndarray) -> tuple[Any, ...]:
         """The first arguments of the kernels in :mod:`hmmem.kernels.expecting` for frames X (N, D)."""
         frames = np.ascontiguousarray(X).reshape(-1).view(np.float64)
-        return (*self.before, frames, X.shape[1], self.lanes.starts, *self.behind, *self.out)
+        windows, spans, steps = NOWHERE, NOWHERE, 0
+        if self.windows is not None:
+            windows, spans, steps = self.windows.starts, self.windows.lengths, int(self.windows.rows[1]) - 1
+        transposed = self.chain.transposed.reshape(-1)
+        return (
+            *self.before, frames, X.shape[1], self.lanes.starts, *self.behind, transposed, windows, spans, steps,
+            *self.out,
+        )  # fmt: skip
 
     def posterior(self, unsure: int, gamma: np.ndarray | None = None) -> LanePosterior:
         """Return what came out."""
@@ -295,6 +307,24 @@ def smooth_lanes(
     return runs.posterior(unsure, log_lik)
 
 
+def hear(
+    chain: ChainArrays, log_lik_of: Callable[[np.ndarray], np.ndarray], X: np.ndarray, windows: Lanes, edges: Edges
+) -> bool:
+    """Find the messages into segments in the frames of ``windows``; False without a certificate.
+
+    ``log_lik_of`` gives log_lik (n, K, 8) for lanes (n, D, 8) of the frames X.
+    """
+    log_lik = log_lik_of(windows.pack(X))
+    K, span = log_lik.shape[1], int(windows.rows[1])
+    return all(
+        messages.warm_up(
+            chain.flat, chain.transposed.reshape(-1), log_lik.reshape(-1), 2 * span * g, K, span - 1, 8 * g,
+            edges.starts, edges.ends, edges.ahead,
+        ) >= 0
+        for g in range(len(windows.starts) // 16)
+    )  # fmt: skip
+
+
 def expect_lanes(
     chain: ChainArrays,
     emission: Any,
@@ -302,19 +332,24 @@ def expect_lanes(
     lanes: Lanes,
     weights: np.ndarray | None,
     edges: Edges | None = None,
-) -> tuple[LanePosterior, Statistics]:
+    windows: Lanes | None = None,
+) -> tuple[LanePosterior, Statistics] | None:
     """Return posteriors of runs of frames X (N, D), and the statistics of an emission with a row for each state.
 
-    In one call of a kernel where the emission knows how (``expect_runs``); gamma is then not kept.
+    In one call of a kernel where the emission knows how (``expect_runs``); gamma is then not kept. With ``windows`` the
+    edges are found first; None without a certificate.
     """
     if (expect_runs := getattr(emission, "expect_runs", None)) is not None:
-        runs = Runs(chain, lanes, weights, edges)
+        runs = Runs(chain, lanes, weights, edges, windows)
         found = expect_runs(X, runs)
         if found is not None:
             unsure, statistics = found
-            return runs.posterior(unsure), statistics
+            return None if unsure < 0 else (runs.posterior(unsure), statistics)
+    log_lik_in = partial(log_lik_of, emission)
+    if windows is not None and edges is not None and not hear(chain, log_lik_in, X, windows, edges):
+        return None
     packed = lanes.pack(X)
-    posterior = smooth_lanes(chain, log_lik_of(emission, packed), lanes, weights, edges)
+    posterior = smooth_lanes(chain, log_lik_in(packed), lanes, weights, edges)
     assert posterior.gamma is not None
     return posterior, statistics_of(emission, packed, posterior.gamma)
 

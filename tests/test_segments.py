@@ -148,7 +148,8 @@ def test_messages_are_those_of_the_sequential_filter():
     model, data = gaussian(sticky(4, 0.8), 16_384)
     chain = model.chain.arrays
     (stretch,) = segments.stretches(chain, data)
-    edges = segments.warm_up(chain, model.log_lik, stretch.frames.X, stretch)
+    edges = stretch.edges(chain)
+    assert recursions.hear(chain, model.log_lik, stretch.frames.X, stretch.windows(stretch.margin), edges)
     alpha = model.filter(data)
     assert stretch.begins
     assert stretch.ends

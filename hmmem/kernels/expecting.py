@@ -4,6 +4,8 @@ Nothing here is computed that the kernels in :mod:`hmmem.kernels.emitting`, :mod
 :mod:`hmmem.kernels.moments` do not compute; but a group stays in the nearest caches from its first density to its last
 moment, and a thread need not wait for the interpreter between them. The first arguments are those of
 :func:`hmmem.kernels.lanes.smooth`, with frames X (N, D) flat and the runs' first frames ``places`` in place of lanes.
+For segments, ``steps`` > 0, messages into them are found first (:func:`hmmem.kernels.messages.warm_up`) and written to
+starts, end_vectors and ahead; without a certificate the result is -1.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import numpy as np
 
 from hmmem.kernels.emitting import diag_log_lik, full_log_lik, gather, poisson_log_lik
 from hmmem.kernels.lanes import finish, scratch_for, smooth_one
+from hmmem.kernels.messages import warm_up
 from hmmem.kernels.moments import CHUNK, add_lanes, add_shared, scatter
 from hmmem.kernels.options import kernel
 from hmmem.kernels.packing import pack_group
@@ -20,7 +23,7 @@ from hmmem.kernels.packing import pack_group
 @kernel
 def expect_gaussian(
     transmat, panels, back_panels, starts, start_of, end_vectors, end_of, ahead, weighs_end, X, D, places, lengths,
-    rows, runs, weights, K, counts, first, last, log_likelihood, status,
+    rows, runs, weights, K, transposed, windows, spans, steps, counts, first, last, log_likelihood, status,
     full, centre, offsets, factors, constant, origin, out,
 ):  # fmt: skip
     """The E-step of Gaussian states; returns how many runs are UNSURE.
@@ -32,12 +35,22 @@ def expect_gaussian(
     longest, unsure = 0, 0
     for g in range(rows.size - 1):
         longest = max(longest, rows[g + 1] - rows[g])
+    most = max(longest, 2 * (steps + 1))
     W = (out.shape[1] + 3) // 4 * 4
-    x, b = np.empty(longest * D * 8), np.empty(longest * K * 8)
+    x, b = np.empty(most * D * 8), np.empty(most * K * 8)
     basis, sums = np.zeros(CHUNK * W * 8), np.zeros(K * W * 8)
     scratch = scratch_for(longest, K, starts, end_vectors)
     for g in range(rows.size - 1):
         T = rows[g + 1] - rows[g]
+        if steps > 0:
+            pack_group(X, D, windows, spans, 2 * g, 0, steps + 1, True, x)
+            pack_group(X, D, windows, spans, 2 * g + 1, steps + 1, steps + 1, True, x)
+            if full:
+                full_log_lik(x, 2 * (steps + 1), centre, offsets, factors, constant, b)
+            else:
+                diag_log_lik(x, 2 * (steps + 1), centre, offsets, factors, constant, b)
+            if warm_up(transmat, transposed, b, 0, K, steps, 8 * g, starts, end_vectors, ahead) < 0:
+                return -1
         pack_group(X, D, places, lengths, g, 0, T, True, x)
         if full:
             full_log_lik(x, T, centre, offsets, factors, constant, b)
@@ -56,19 +69,26 @@ def expect_gaussian(
 @kernel
 def expect_poisson(
     transmat, panels, back_panels, starts, start_of, end_vectors, end_of, ahead, weighs_end, X, D, places, lengths,
-    rows, runs, weights, K, counts, first, last, log_likelihood, status,
+    rows, runs, weights, K, transposed, windows, spans, steps, counts, first, last, log_likelihood, status,
     lambdas, logs, log_factorials, large, out,
 ):  # fmt: skip
     """The E-step of Poisson states; out (K, 1 + 2 D) as :func:`shared_moments` has it. Returns how many are UNSURE."""
     longest, unsure = 0, 0
     for g in range(rows.size - 1):
         longest = max(longest, rows[g + 1] - rows[g])
+    most = max(longest, 2 * (steps + 1))
     W = (out.shape[1] + 3) // 4 * 4
-    x, b, zero = np.empty(longest * D * 8), np.empty(longest * K * 8), np.zeros(D)
+    x, b, zero = np.empty(most * D * 8), np.empty(most * K * 8), np.zeros(D)
     basis, sums = np.zeros(CHUNK * W * 8), np.zeros(K * W * 8)
     scratch = scratch_for(longest, K, starts, end_vectors)
     for g in range(rows.size - 1):
         T = rows[g + 1] - rows[g]
+        if steps > 0:
+            pack_group(X, D, windows, spans, 2 * g, 0, steps + 1, True, x)
+            pack_group(X, D, windows, spans, 2 * g + 1, steps + 1, steps + 1, True, x)
+            poisson_log_lik(x, 2 * (steps + 1), lambdas, logs, log_factorials, large, b)
+            if warm_up(transmat, transposed, b, 0, K, steps, 8 * g, starts, end_vectors, ahead) < 0:
+                return -1
         pack_group(X, D, places, lengths, g, 0, T, True, x)
         poisson_log_lik(x, T, lambdas, logs, log_factorials, large, b)
         unsure += smooth_one(
@@ -84,7 +104,7 @@ def expect_poisson(
 @kernel
 def expect_categorical(
     transmat, panels, back_panels, starts, start_of, end_vectors, end_of, ahead, weighs_end, X, C, places, lengths,
-    rows, runs, weights, K, counts, first, last, log_likelihood, status,
+    rows, runs, weights, K, transposed, windows, spans, steps, counts, first, last, log_likelihood, status,
     table, symbols, weight,
 ):  # fmt: skip
     """The E-step of categorical states; returns how many runs are UNSURE.
@@ -95,11 +115,18 @@ def expect_categorical(
     longest, unsure = 0, 0
     for g in range(rows.size - 1):
         longest = max(longest, rows[g + 1] - rows[g])
-    codes, b = np.empty(longest * C * 8, np.int64), np.empty(longest * K * 8)
+    most = max(longest, 2 * (steps + 1))
+    codes, b = np.empty(most * C * 8, np.int64), np.empty(most * K * 8)
     sums = np.zeros(K * 8)
     scratch = scratch_for(longest, K, starts, end_vectors)
     for g in range(rows.size - 1):
         T = rows[g + 1] - rows[g]
+        if steps > 0:
+            pack_group(X, C, windows, spans, 2 * g, 0, steps + 1, True, codes.view(np.float64))
+            pack_group(X, C, windows, spans, 2 * g + 1, steps + 1, steps + 1, True, codes.view(np.float64))
+            gather(table, codes, 2 * (steps + 1), C, K, b)
+            if warm_up(transmat, transposed, b, 0, K, steps, 8 * g, starts, end_vectors, ahead) < 0:
+                return -1
         pack_group(X, C, places, lengths, g, 0, T, True, codes.view(np.float64))
         gather(table, codes, T, C, K, b)
         unsure += smooth_one(

@@ -101,35 +101,35 @@ def weigh(message, b, at, K, lane, out):
 
 
 @kernel
-def warm_up(transmat, transposed, b, K, steps, starts, ends, ahead):
+def warm_up(transmat, transposed, b, row, K, steps, segment, starts, ends, ahead):
     """Messages into eight runs from both sides.
 
-    In: transmat, transposed flat, all positive; b, lanes of log_lik (2 (steps + 1), K, 8): the frames before the runs,
-    then those behind them. Out, in rows 1 to 8: starts (9, K), predicted probabilities of the runs' first frames; ahead
-    (9, K), the ``onward`` of the frames behind them, and ends (9, K) = transmat @ ahead, up to factors. Returns the
-    larger number of steps taken, or -1 without a certificate.
+    In: transmat, transposed flat, all positive; b, lanes of log_lik: from row ``row`` on the steps + 1 frames before
+    the runs, then as many behind them. Out, in rows segment + 1 to segment + 8: starts (m + 1, K), predicted
+    probabilities of the runs' first frames; ahead (m + 1, K), the ``onward`` of the frames behind them, and ends (m +
+    1, K) = transmat @ ahead, up to factors. Returns the larger number of steps taken, or -1 without a certificate.
     """
     message, inside = np.empty(K * 8), np.empty(K)
-    there = converge(transmat, b, K, steps - 1, -1, steps, message)
+    there = converge(transmat, b, K, row + steps - 1, -1, steps, message)
     if there < 0:
         return -1
     for lane in range(8):
         # the filtered probabilities of the last frame before, and what they predict: less than 1 with an end
-        if not weigh(message, b, steps * K * 8 + lane, K, lane, inside):
+        if not weigh(message, b, (row + steps) * K * 8 + lane, K, lane, inside):
             return -1
         for j in range(K):
-            starts[1 + lane, j] = 0.0
+            starts[segment + 1 + lane, j] = 0.0
             for i in range(K):
-                starts[1 + lane, j] += inside[i] * transmat[i * K + j]
-    back = converge(transposed, b, K, steps + 2, 1, steps, message)
+                starts[segment + 1 + lane, j] += inside[i] * transmat[i * K + j]
+    back = converge(transposed, b, K, row + steps + 2, 1, steps, message)
     if back < 0:
         return -1
     for lane in range(8):
-        if not weigh(message, b, (steps + 1) * K * 8 + lane, K, lane, inside):
+        if not weigh(message, b, (row + steps + 1) * K * 8 + lane, K, lane, inside):
             return -1
         for i in range(K):
-            ahead[1 + lane, i] = inside[i]
-            ends[1 + lane, i] = 0.0
+            ahead[segment + 1 + lane, i] = inside[i]
+            ends[segment + 1 + lane, i] = 0.0
             for k in range(K):
-                ends[1 + lane, i] += transmat[i * K + k] * inside[k]
+                ends[segment + 1 + lane, i] += transmat[i * K + k] * inside[k]
     return max(there, back)
