@@ -159,35 +159,78 @@ SEGMENT_STATES = 20
 
 
 class ChainArrays:
-    """A chain's parameters in every form that a kernel reads; (0,) stands for no end probabilities."""
+    """A chain's parameters in every form that a kernel reads, each made when it is asked for.
+
+    ``endprob`` of shape (0,) stands for no end probabilities.
+    """
 
     def __init__(self, chain: MarkovChain) -> None:
         self.startprob, self.transmat = chain.startprob, chain.transmat
         self.endprob = np.empty(0) if chain.endprob is None else chain.endprob
-        self.transposed = np.ascontiguousarray(self.transmat.T)
-        self.padded, self.padded_transposed = _padded(self.transmat), _padded(self.transposed)
         self.flat = self.transmat.reshape(-1)
-        self.panels, self.back_panels = _panels(self.transmat), _panels(self.transposed)
-        positive = self.transmat[self.transmat > 0]
-        least = positive.min() if positive.size else 1.0
-        self.tiny = bool(least < 2.0**-500)
-        self.fits_lanes = bool(len(self.startprob) <= LANE_STATES and least >= LANE_PROBABILITY)
+        positive = self.flat[self.flat > 0]
+        least = float(positive.min()) if positive.size else 1.0
+        self.tiny = least < 2.0**-500
+        self.fits_lanes = len(self.startprob) <= LANE_STATES and least >= LANE_PROBABILITY
         # without zeros, messages from beyond a segment are forgotten, and no image of a unit vector can underflow
-        self.fits_segments = bool(self.fits_lanes and positive.size == self.transmat.size <= SEGMENT_STATES**2)
-        self.log_startprob, self.log_transmat = log(self.startprob), log(self.transmat)
-        self.log_endprob = log(self.endprob)
-        self.log_transposed = np.ascontiguousarray(self.log_transmat.T)
+        self.fits_segments = self.fits_lanes and positive.size == self.flat.size <= SEGMENT_STATES**2
+
+    @cached_property
+    def transposed(self) -> np.ndarray:
+        """The transpose of transmat, in the order of its memory."""
+        return np.ascontiguousarray(self.transmat.T)
+
+    @cached_property
+    def padded(self) -> np.ndarray:
+        """The rows of transmat, filled up with zeros to a multiple of 8, flat."""
+        return _padded(self.transmat)
+
+    @cached_property
+    def padded_transposed(self) -> np.ndarray:
+        """The same of the transpose."""
+        return _padded(self.transposed)
+
+    @cached_property
+    def panels(self) -> np.ndarray:
+        """Transmat in panels of four columns, (ceil(K / 4), K, 4), flat: in the order in which kernels read it."""
+        return _panels(self.transmat)
+
+    @cached_property
+    def back_panels(self) -> np.ndarray:
+        """The same of the transpose."""
+        return _panels(self.transposed)
+
+    @cached_property
+    def log_startprob(self) -> np.ndarray:
+        """The logarithms of startprob."""
+        return log(self.startprob)
+
+    @cached_property
+    def log_transmat(self) -> np.ndarray:
+        """The logarithms of transmat."""
+        return log(self.transmat)
+
+    @cached_property
+    def log_transposed(self) -> np.ndarray:
+        """Their transpose, in the order of its memory."""
+        return np.ascontiguousarray(self.log_transmat.T)
+
+    @cached_property
+    def log_endprob(self) -> np.ndarray:
+        """The logarithms of endprob."""
+        return log(self.endprob)
 
 
 def _padded(matrix: np.ndarray) -> np.ndarray:
-    """The rows of a matrix, filled up with zeros to a multiple of 8, flat."""
-    return np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % 8))).reshape(-1)
+    padded = np.zeros((len(matrix), matrix.shape[1] + -matrix.shape[1] % 8))
+    padded[:, : matrix.shape[1]] = matrix
+    return padded.reshape(-1)
 
 
 def _panels(matrix: np.ndarray) -> np.ndarray:
-    """The matrix in panels of four columns, (ceil(K / 4), K, 4), flat: in the order in which kernels read it."""
     K = len(matrix)
-    padded = np.pad(matrix, ((0, 0), (0, -K % 4)))
+    padded = np.zeros((K, K + -K % 4))
+    padded[:, :K] = matrix
     return np.ascontiguousarray(padded.reshape(K, -1, 4).transpose(1, 0, 2)).reshape(-1)
 
 

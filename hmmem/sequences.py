@@ -119,18 +119,22 @@ class Sequences:
         )
 
     def blocks(self, width: int) -> Iterator[Sequences]:
-        """Cut into blocks of whole sequences that hold ``BLOCK_SIZE`` numbers at ``width`` numbers per frame.
+        """Cut into blocks of whole sequences that hold about ``LONG * BLOCK_SIZE`` numbers at ``width`` per frame.
 
-        A sequence of more than half a block stands alone. Others go together, at least eight if they are to be had:
-        that many go side by side.
+        A sequence of more than ``BLOCK_SIZE / 2`` numbers stands alone. Others go together, at least eight if they are
+        to be had, and in multiples of eight: that many go side by side. Two blocks, or any multiple of four, are of
+        like size, so that they can be shared out evenly.
         """
-        limit = max(1, BLOCK_SIZE // width)
-        alone = np.append(np.flatnonzero(self.lengths > limit // 2), len(self))
+        alone = np.append(np.flatnonzero(self.lengths * width > BLOCK_SIZE // 2), len(self))
+        count = -(-self.n_frames * width // (LONG * BLOCK_SIZE))
+        count += -count % (4 if count > 2 else 1)
+        limit = -(-self.n_frames // count)
         first = following = 0
         while first < len(self):
-            fits = int(np.searchsorted(self.offsets, self.offsets[first] + limit, side="right")) - 1
+            fits = int(np.searchsorted(self.offsets, self.offsets[first] + limit, side="right")) - 1 - first
+            fits = max(8, fits - fits % 8 if fits < 64 else fits + -fits % 8)
             following += int(alone[following] < first)
-            last = max(first + 1, min(max(fits, first + 8), int(alone[following])))
+            last = max(first + 1, min(first + fits, int(alone[following])))
             yield self._slice(first, last)
             first = last
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import hmmem
-from hmmem.kernels import emitting, lanes, logspace, scaled
+from hmmem.kernels import emitting, expecting, lanes, logspace, messages, moments, packing, scaled
 
 LEFT_RIGHT = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 1.0]])
 TYPES = ("spherical", "diag", "tied", "full")
@@ -308,6 +308,7 @@ def test_scaling_lost_the_only_path_that_survives():
 def kernel_calls(monkeypatch, K, lengths, D=1):
     """Number of kernel calls of one update, start included."""
     calls = []
+    hmmem.warmup()  # a kernel that calls others must know them before they are replaced
 
     def counting(module, name):
         kernel = getattr(module, name)
@@ -324,7 +325,7 @@ def kernel_calls(monkeypatch, K, lengths, D=1):
     model.means_, model.covars_ = np.linspace(0, 4, K)[:, None] * np.ones(D), np.ones((K, D))
     with monkeypatch.context() as patch:
         monkeypatch = patch
-        for module in (scaled, lanes, logspace, emitting):
+        for module in (scaled, lanes, logspace, emitting, expecting, messages, moments, packing):
             for name, value in list(vars(module).items()):
                 if hasattr(value, "py_func"):
                     counting(module, name)
@@ -337,7 +338,7 @@ def kernel_calls(monkeypatch, K, lengths, D=1):
 @pytest.mark.parametrize("K", [1, 2, 3, 4, 8, 20])
 def test_many_short_sequences_cost_twelve_times_one_long_sequence(monkeypatch, K):
     short, long = kernel_calls(monkeypatch, K, [10] * 2000), kernel_calls(monkeypatch, K, [20_000])
-    assert long >= 4  # densities and messages, forward and backward, were counted
+    assert long >= 2  # once for each of two models
     assert short <= 2 * long
 
 

@@ -34,13 +34,18 @@ def test_blocks_cover_every_sequence_once_and_in_order(seed: int) -> None:
     assert_array_equal(np.concatenate([block.per_frame["row"] for block in blocks]), np.arange(data.n_frames))
     for block, after in zip(blocks, [*blocks[1:], None], strict=True):
         assert block.offsets[0] == 0
-        assert len(block) <= 8 or block.n_frames <= limit
-        assert len(block) == 1 or block.lengths.max() <= limit // 2
-        if (
-            after is not None and max(block.lengths.max(), after.lengths[0]) <= limit // 2
-        ):  # it would have been too many
-            assert len(block) >= 8
-            assert block.n_frames + after.lengths[0] > limit
+        assert len(block) <= 8 or block.n_frames <= 1.125 * LONG * limit
+        assert len(block) == 1 or block.lengths.max() <= limit // 2 + 1
+        if after is not None and max(block.lengths.max(), after.lengths[0]) <= limit // 2:  # nobody has to stand alone
+            assert len(block) % 8 == 0
+
+
+def test_many_blocks_can_be_shared_out_evenly() -> None:
+    data = numbered([100] * 2000, 1)
+    sizes = [block.n_frames for block in data.blocks(4)]
+    assert len(sizes) == 8
+    assert max(sizes) == 25_600
+    assert sizes[-1] == 20_800
 
 
 def test_pieces_cover_every_frame_once() -> None:
