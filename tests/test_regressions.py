@@ -339,7 +339,7 @@ def kernel_calls(monkeypatch, K, lengths, D=1):
 def test_many_short_sequences_cost_twelve_times_one_long_sequence(monkeypatch, K):
     short, long = kernel_calls(monkeypatch, K, [10] * 2000), kernel_calls(monkeypatch, K, [20_000])
     assert long >= 2  # once for each of two models
-    assert short <= 2 * long
+    assert short <= 2 * long + 4  # blocks of frames, not sequences
 
 
 def test_the_number_of_sequences_does_not_enter_the_number_of_kernel_calls(monkeypatch):
