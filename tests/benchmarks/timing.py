@@ -13,6 +13,8 @@ from tests.benchmarks.contestants import Contestant
 
 #: A run lasts at least so many seconds, or one call.
 SHORTEST = 0.1
+#: Seconds of calls that are not counted, before each run.
+WARM_UP = 0.25
 #: Calls that take longer than this many seconds get at most so many runs.
 FEWER = {2.0: 3, 10.0: 1}
 
@@ -36,6 +38,10 @@ class Timed:
 def time_of(contestant: Contestant) -> float:
     """Return the seconds of one iteration, the mean over a run of calls, as in a fit of many updates."""
     with contestant.session() as iteration:
+        # threads that still spin for the one before go to sleep, and cores that slept wake up
+        began = time.perf_counter()
+        while time.perf_counter() - began < WARM_UP:
+            iteration()
         began, calls = time.perf_counter(), 0
         while calls == 0 or time.perf_counter() - began < SHORTEST:
             iteration()
@@ -73,7 +79,6 @@ def race(
         between()
         for contestant in contestants:
             if len(seconds[contestant.label]) < allowed[contestant.label]:
-                time.sleep(0.01)  # threads that still spin for the one before go to sleep
                 seconds[contestant.label].append(time_of(contestant))
     return [
         Timed(
