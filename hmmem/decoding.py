@@ -15,11 +15,11 @@ import numpy as np
 from hmmem import survivors
 from hmmem.chain import ChainArrays
 from hmmem.kernels import decoding
-from hmmem.lanes import Lanes
+from hmmem.lanes import Lanes, room
 from hmmem.parallel import Map
 from hmmem.recursions import NOTHING, Piece, whole
 from hmmem.sequences import Sequences
-from hmmem.survivors import LANE_STATES, Runs, aligned, best_paths, leaves_of
+from hmmem.survivors import LANE_STATES, Runs, best_paths, leaves_of
 
 #: Share of the lanes' frames that are not padding, from which lanes are faster than one sequence after the other: at
 #: least this, and the number of states over ``EVEN_STATES``, with which full lanes would break even (measured).
@@ -148,7 +148,7 @@ class _ByStates:
         K = len(chain.log_startprob)
         self.width = K + -K % 8
         self.chain, self.leave = chain, leaves_of(chain)[0]
-        self.tiles = aligned(self.width * K)
+        self.tiles = room(self.width * K)
         padded = np.full((K, self.width), -np.inf)
         padded[:, :K] = chain.log_transmat
         self.tiles.reshape(-1, K, 8)[:] = padded.reshape(K, -1, 8).transpose(1, 0, 2)
@@ -157,7 +157,7 @@ class _ByStates:
         self, log_lik: np.ndarray, offsets: np.ndarray, enter: np.ndarray, message: np.ndarray | None
     ) -> np.ndarray:
         """Return delta (n, width); ``message`` is the last delta of the piece before, if there is one."""
-        delta = aligned(len(log_lik) * self.width)
+        delta = room(len(log_lik) * self.width)
         decoding.viterbi_forward(
             enter, NOTHING if message is None else message, self.chain.log_transposed, self.tiles, 1.0,
             log_lik.reshape(-1), offsets, self.width, delta,

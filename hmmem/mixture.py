@@ -10,7 +10,7 @@ import numpy as np
 
 from hmmem.emissions.protocol import Emission
 from hmmem.kernels import emitting
-from hmmem.lanes import Lanes, log_lik_of, statistics_of
+from hmmem.lanes import Lanes, log_lik_of, room, statistics_of
 from hmmem.parallel import Map, unit_of_work
 from hmmem.probabilities import lane_sums, log, normalise
 from hmmem.report import Note
@@ -107,7 +107,7 @@ def _side_by_side(model: Mixture, piece: Sequences) -> tuple[Lanes, np.ndarray, 
     X = lanes.pack(piece.X)
     weights: Any = piece.per_frame.get("weight")
     weights = lanes.pack(np.ones((piece.n_frames, 1)) if weights is None else weights[:, None], repeat=False)
-    gamma, log_c = log_lik_of(model.emission, X), np.empty((lanes.n_rows, 1, 8))
+    gamma, log_c = log_lik_of(model.emission, X), room(lanes.n_rows, 1, 8)
     emitting.responsibilities(
         gamma.reshape(-1), lanes.n_rows, log(model.weights), weights.reshape(-1), log_c.reshape(-1)
     )

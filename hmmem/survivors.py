@@ -19,7 +19,7 @@ import numpy as np
 
 from hmmem.chain import ChainArrays
 from hmmem.kernels import decoding_lanes
-from hmmem.lanes import Lanes
+from hmmem.lanes import Lanes, room
 from hmmem.parallel import Map
 from hmmem.sequences import BLOCK_SIZE, Sequences
 
@@ -45,13 +45,6 @@ class Runs:
     places: np.ndarray
 
 
-def aligned(n: int) -> np.ndarray:
-    """Return n numbers at a multiple of 64 bytes: vectors that straddle two lines of the cache take twice the time."""
-    space = np.empty(n + 8)
-    skipped = -space.ctypes.data // 8 % 8
-    return space[skipped : skipped + n]
-
-
 def leaves_of(chain: ChainArrays) -> np.ndarray:
     """Return what the last state of a sequence adds (row 0), and that of a run that goes on (row 1), (2, K)."""
     leaves = np.zeros((2, len(chain.log_startprob)))
@@ -70,7 +63,7 @@ def best_paths(
     decoding_lanes.best_paths(
         chain.log_transmat.reshape(-1), 1.0, runs.enters, runs.enter_of, leaves_of(chain), runs.goes_on, runs.goes_on,
         runs.keep, runs.seams, runs.places, lanes.lengths, lanes.rows, lanes.run, K, log_lik.reshape(-1),
-        aligned(K * K * 8), aligned(9 * K * 8), aligned(longest * ((K + 7) // 8) * 8), path, log_prob, agreed,
+        room(K * K * 8), room(9 * K * 8), room(longest * ((K + 7) // 8) * 8), path, log_prob, agreed,
     )  # fmt: skip
     return log_prob, agreed
 

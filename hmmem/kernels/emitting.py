@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from hmmem.kernels.options import kernel
-from hmmem.kernels.simd import any_less, exp, fma, larger, load, log, pick, splat, store, transpose, where
+from hmmem.kernels.simd import any_less, exp, fma, larger, load, log, pick, room, splat, store, transpose, where
 
 
 @kernel
@@ -21,7 +21,7 @@ def diag_log_lik(X, n, centre, offsets, inverse_sd, constant, out):
     X, n rows of D columns; offsets (K, D), inverse_sd (K, D) flat. Four states at a time.
     """
     K, D = offsets.shape
-    x = np.empty(D * 8)
+    x = room(D * 8)
     half, zero = splat(-0.5), splat(0.0)
     for t in range(n):
         for d in range(D):
@@ -62,7 +62,7 @@ def full_log_lik(X, n, centre, offsets, whiten, constant, out):
     triangle, and two rows of frames, at a time.
     """
     K, D = offsets.shape
-    x, z = np.empty(D * 16), np.empty(D * 16)
+    x, z = room(D * 16), room(D * 16)
     half, zero = splat(-0.5), splat(0.0)
     for t in range(0, n, 2):
         u = min(t + 1, n - 1)

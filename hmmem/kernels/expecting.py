@@ -18,6 +18,7 @@ from hmmem.kernels.messages import warm_up
 from hmmem.kernels.moments import CHUNK, add_lanes, add_shared, scatter
 from hmmem.kernels.options import kernel
 from hmmem.kernels.packing import pack_group
+from hmmem.kernels.simd import cleared, room
 
 
 @kernel
@@ -37,8 +38,8 @@ def expect_gaussian(
         longest = max(longest, rows[g + 1] - rows[g])
     most = max(longest, 2 * (steps + 1))
     W = (out.shape[1] + 3) // 4 * 4
-    x, b = np.empty(most * D * 8), np.empty(most * K * 8)
-    basis, sums = np.zeros(CHUNK * W * 8), np.zeros(K * W * 8)
+    x, b = room(most * D * 8), room(most * K * 8)
+    basis, sums = cleared(CHUNK * W * 8), cleared(K * W * 8)
     scratch = scratch_for(longest, K, starts, end_vectors)
     for g in range(rows.size - 1):
         T = rows[g + 1] - rows[g]
@@ -78,8 +79,8 @@ def expect_poisson(
         longest = max(longest, rows[g + 1] - rows[g])
     most = max(longest, 2 * (steps + 1))
     W = (out.shape[1] + 3) // 4 * 4
-    x, b, zero = np.empty(most * D * 8), np.empty(most * K * 8), np.zeros(D)
-    basis, sums = np.zeros(CHUNK * W * 8), np.zeros(K * W * 8)
+    x, b, zero = room(most * D * 8), room(most * K * 8), np.zeros(D)
+    basis, sums = cleared(CHUNK * W * 8), cleared(K * W * 8)
     scratch = scratch_for(longest, K, starts, end_vectors)
     for g in range(rows.size - 1):
         T = rows[g + 1] - rows[g]
@@ -116,8 +117,8 @@ def expect_categorical(
     for g in range(rows.size - 1):
         longest = max(longest, rows[g + 1] - rows[g])
     most = max(longest, 2 * (steps + 1))
-    codes, b = np.empty(most * C * 8, np.int64), np.empty(most * K * 8)
-    sums = np.zeros(K * 8)
+    codes, b = np.empty(most * C * 8, np.int64), room(most * K * 8)
+    sums = cleared(K * 8)
     scratch = scratch_for(longest, K, starts, end_vectors)
     for g in range(rows.size - 1):
         T = rows[g + 1] - rows[g]

@@ -17,7 +17,7 @@ import numpy as np
 from hmmem.kernels.options import kernel
 from hmmem.kernels.products import add_products
 from hmmem.kernels.scaled import HEADROOM, LIFT, SURE, TOLERATED, UNSURE
-from hmmem.kernels.simd import any_less, exp, fma, larger, load, log, pick, smaller, splat, store, where
+from hmmem.kernels.simd import any_less, cleared, exp, fma, larger, load, log, pick, room, smaller, splat, store, where
 
 LEAST = 2.0**-1000  # what a possible state is given before its share is known: normal, and below LIFT * HEADROOM
 ATTENTION = 2.0**-50  # eight sums above this can be multiplied without a look at the product
@@ -292,21 +292,21 @@ def smooth_group(panels, end, ends, weights, shortest, lifted, T, K, first, b, a
 def scratch_for(longest, K, starts, end_vectors):
     """What :func:`smooth_one` works with for groups of up to ``longest`` rows, from one group to the next."""
     W = (K + 3) // 4 * 4
-    start, end = np.empty(K * 8), np.empty(K * 8)
+    start, end = room(K * 8), room(K * 8)
     for k in range(K):
         store(start, k * 8, pick(starts, k))
         store(end, k * 8, pick(end_vectors, k))
     return (
-        np.empty(longest * K * 8),
-        np.empty(longest * 8),
+        room(longest * K * 8),
+        room(longest * 8),
         start,
         end,
-        np.empty(K * 8),
-        np.empty(K * 8),
-        np.zeros((CHUNK + 1) * W * 8),
-        np.empty(K * W * 8),
-        np.zeros(K * W * 8),
-        np.empty(40),
+        room(K * 8),
+        room(K * 8),
+        cleared((CHUNK + 1) * W * 8),
+        room(K * W * 8),
+        cleared(K * W * 8),
+        room(40),
     )
 
 

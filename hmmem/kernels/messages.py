@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from hmmem.kernels.options import kernel
-from hmmem.kernels.simd import any_less, exp, fma, larger, load, pick, smaller, splat, store, where
+from hmmem.kernels.simd import any_less, cleared, exp, fma, larger, load, pick, room, smaller, splat, store, where
 
 CHECKED = 8  # steps between two looks at the diameter
 CERTAIN = 2.5e-13  # largest relative spread of the images about one of them: a diameter of 1e-12 at the most
@@ -27,7 +27,7 @@ def converge(matrix, b, K, first, step, steps, message):
     """
     W = (K + 3) // 4 * 4
     zero, one, lowest = splat(0.0), splat(1.0), splat(-1e308)
-    p, q, weight = np.zeros(K * W * 8), np.zeros(K * W * 8), np.empty(K * 8)
+    p, q, weight = cleared(K * W * 8), cleared(K * W * 8), room(K * 8)
     for i in range(K):
         for j in range(K):
             store(p, (i * W + j) * 8, pick(matrix, i * K + j))
@@ -109,7 +109,7 @@ def warm_up(transmat, transposed, b, row, K, steps, segment, starts, ends, ahead
     probabilities of the runs' first frames; ahead (m + 1, K), the ``onward`` of the frames behind them, and ends (m +
     1, K) = transmat @ ahead, up to factors. Returns the larger number of steps taken, or -1 without a certificate.
     """
-    message, inside = np.empty(K * 8), np.empty(K)
+    message, inside = room(K * 8), np.empty(K)
     there = converge(transmat, b, K, row + steps - 1, -1, steps, message)
     if there < 0:
         return -1

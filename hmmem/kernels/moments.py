@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from hmmem.kernels.options import kernel
 from hmmem.kernels.products import add_products
-from hmmem.kernels.simd import fma, load, pick, splat, store, transpose
+from hmmem.kernels.simd import cleared, fma, load, pick, room, splat, store, transpose
 
 CHUNK = 16  # rows whose products are added before the next ones are read
 LARGE, MANY = 32, 64  # from more columns than LARGE on, sums outgrow the caches: MANY rows for each look at them
@@ -22,7 +20,7 @@ def shared_moments(X, n, D, centre, origin, pairs, gamma, K, out):
     for j <= i), z = (X[t] - centre) - origin.
     """
     W = (out.shape[1] + 3) // 4 * 4
-    basis, sums = np.zeros(CHUNK * W * 8), np.zeros(K * W * 8)
+    basis, sums = cleared(CHUNK * W * 8), cleared(K * W * 8)
     add_shared(X, n, D, centre, origin, pairs, gamma, K, W, basis, sums)
     add_lanes(sums, K, W, out)
 
@@ -66,7 +64,7 @@ def diag_moments(X, n, D, centre, origin, gamma, K, weight, first, second):
 
     X, gamma: lanes, flat, of n rows; origin (K, D), one for each state.
     """
-    sums, weights, x = np.zeros(K * D * 16), np.zeros(K * 8), np.empty(D * 8)
+    sums, weights, x = cleared(K * D * 16), cleared(K * 8), room(D * 8)
     for t in range(n):
         for d in range(D):
             store(x, d * 8, load(X, (t * D + d) * 8) - pick(centre, d))
@@ -97,9 +95,9 @@ def full_moments(X, n, D, centre, origin, gamma, K, weight, first, second):
     """
     W = (D + 3) // 4 * 4
     chunk = CHUNK if D <= LARGE else MANY
-    x, z, wz = np.empty(chunk * D * 8), np.zeros(chunk * W * 8), np.zeros(chunk * W * 8)
+    x, z, wz = room(chunk * D * 8), cleared(chunk * W * 8), cleared(chunk * W * 8)
     size = W * W * 8
-    sums, firsts, weights = np.zeros(K * size), np.zeros(K * D * 8), np.zeros(K * 8)
+    sums, firsts, weights = cleared(K * size), cleared(K * D * 8), cleared(K * 8)
     for start in range(0, n, chunk):
         rows = min(chunk, n - start)
         for r in range(rows):

@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from hmmem import decoding, survivors
 from hmmem.chain import MarkovChain
 from hmmem.kernels import decoding_lanes
-from hmmem.lanes import Lanes
+from hmmem.lanes import Lanes, room
 
 WAYS = ("side by side", "one after the other")
 
@@ -249,8 +249,8 @@ def test_lanes_are_left_to_few_states_and_like_lengths() -> None:
     assert decoding.lanes_of(many, np.arange(9) * 5) is None
 
 
-def test_aligned_numbers_begin_where_a_line_of_the_cache_begins() -> None:
+def test_room_begins_where_a_line_of_the_cache_begins() -> None:
     for n in (1, 7, 100, 70_000):
-        found = survivors.aligned(n)
+        found = room(n)
         assert found.shape == (n,)
         assert found.ctypes.data % 64 == 0
