@@ -318,3 +318,41 @@ def test_sequences_of_many_dimensions_need_no_rescue(K, D, covariance, monkeypat
     assert model.expect(data).n_impossible == 0
     monkeypatch.setattr(recursions, "LEAST_FILL", 2.0)
     assert model.expect(data).n_impossible == 0
+
+
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("family", ["spherical", "diag", "tied", "full", "poisson", "categorical"])
+def test_one_call_of_a_kernel_gives_what_its_steps_give(family, ends, monkeypatch):
+    rng = np.random.default_rng(11)
+    K, D, lengths = 5, 3, [30, 7, 1, 12, 40, 3, 9, 20, 20, 11]
+    rows = rng.dirichlet(np.ones(K + 1), K)
+    chain = MarkovChain(rng.dirichlet(np.ones(K)), rows[:, :K], endprob=rows[:, K])
+    if not ends:
+        chain = MarkovChain(chain.startprob, rows[:, :K] / rows[:, :K].sum(axis=1, keepdims=True))
+    emission = {
+        "poisson": lambda: Poisson(rng.uniform(0.5, 20.0, (K, D))),
+        "categorical": lambda: Categorical(tuple(rng.dirichlet(np.ones(V), K) for V in (4, 2, 9)), unknown_prob=0.1),
+    }.get(family, lambda: Gaussian.of(rng.normal(size=(K, D)), _covars(rng, family, K, D), family))()
+    model = HiddenMarkovModel(chain, emission)
+    frames, _ = model.sample(lengths, rng)
+    if family == "categorical":
+        frames[::7], frames[3::11] = -1, [4, 2, 9]
+    data = Sequences.from_lengths(frames, lengths, frames.dtype)
+    data = replace(data, per_sequence={"weight": rng.integers(0, 3, len(lengths)).astype(float)})
+    found = model.expect(data)
+    monkeypatch.setattr(type(emission), "expect_runs", None)
+    expected = model.expect(data)
+    assert found.weight == expected.weight
+    assert_allclose(found.log_likelihood, expected.log_likelihood, rtol=1e-13)
+    for name in ("start", "transitions", *(["end"] if ends else [])):
+        assert_allclose(getattr(found.chain, name), getattr(expected.chain, name), rtol=1e-12, atol=1e-13)
+    for name, value in found.emission._fields.items():
+        same = expected.emission._fields[name]
+        pairs = zip(value, same, strict=True) if isinstance(value, tuple) else [(value, same)]
+        for ours, theirs in pairs:
+            assert_allclose(ours, theirs, rtol=1e-11, atol=1e-12)
+
+
+def _covars(rng, family, K, D):
+    full = np.stack([np.cov(rng.normal(size=(D, 40))) for _ in range(K)])
+    return {"spherical": full[:, 0, 0], "diag": np.einsum("kii->ki", full), "tied": full[0], "full": full}[family]
