@@ -13,6 +13,7 @@ from hmmem.emissions import Categorical, Gaussian, Poisson
 from hmmem.emissions.covariance import SHAPES
 from hmmem.lanes import both_in_lanes
 from hmmem.mixture import Mixture
+from hmmem.segments import Stretch
 from hmmem.sequences import Sequences
 
 
@@ -35,6 +36,7 @@ def selftest() -> None:
     for name, check in (
         ("recursions", _recursions),
         ("lanes", _lanes),
+        ("segments", _segments),
         ("log space", _log_space),
         ("decoding", _decoding),
         ("emissions", _emissions),
@@ -100,6 +102,24 @@ def _lanes(rng: np.random.Generator) -> None:
     _same(found.log_likelihood, [one.log_likelihood for one in single])
     _same(found.gamma, np.concatenate([one.gamma for one in single]))
     _same(found.counts, sum(one.counts for one in single))
+
+
+def _segments(rng: np.random.Generator) -> None:
+    """Eight segments of one sequence, with what they hear from each other, against the whole."""
+    startprob, transmat = np.array([0.2, 0.8]), np.array([[0.55, 0.45], [0.4, 0.6]])
+    log_lik = -3 * rng.random((320, 2))
+    chain = MarkovChain(startprob, transmat).arrays
+    frames = Sequences.from_lengths(log_lik, [320])
+    stretch = Stretch(frames, np.arange(9) * 40, begins=True, ends=True)
+    edges, lanes = stretch.edges(chain), stretch.lanes
+    if not recursions.hear(chain, np.copy, log_lik, stretch.windows(24), edges):
+        raise AssertionError("no certificate")
+    found = recursions.smooth_lanes(chain, lanes.pack(log_lik), lanes, None, edges)
+    expected = functions.forward_backward(startprob, transmat, log_lik)
+    assert found.gamma is not None
+    _same(found.log_likelihood.sum(), expected.log_likelihood)
+    _same(lanes.unpack(found.gamma, np.empty((320, 2))), expected.gamma)
+    _same(found.counts, expected.counts)
 
 
 def _log_space(rng: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hmmem
-from hmmem.kernels import decoding, emitting, lanes, logspace, moments, sampling, scaled
+from hmmem.kernels import decoding, emitting, lanes, logspace, messages, moments, sampling, scaled
 
 
 def test_selftest_passes_and_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,6 +35,10 @@ def flip(out: np.ndarray) -> None:
     out[...] = 1 - out
 
 
+def tilt(out: np.ndarray) -> None:
+    out[1:, 0] *= 1.0 + 1e-3
+
+
 @pytest.mark.parametrize(
     ("module", "name", "output", "change", "told"),
     [
@@ -44,6 +48,9 @@ def flip(out: np.ndarray) -> None:
         (lanes, "smooth", -2, scale_up, "lanes"),
         (lanes, "smooth", -5, scale_up, "lanes"),
         (lanes, "smooth", -6, scale_up, "lanes"),
+        (messages, "warm_up", -1, tilt, "segments"),
+        (messages, "warm_up", -2, tilt, "segments"),
+        (messages, "warm_up", -3, tilt, "segments"),
         (logspace, "forward", -3, scale_up, "log space"),
         (logspace, "backward", -1, scale_up, "log space"),
         (decoding, "viterbi_back", -1, flip, "decoding"),

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from hmmem import decoding, recursions
 from hmmem.chain import MarkovChain
+from hmmem.kernels import scaled as kernels
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, SURE, UNSURE
 
 SPACES = {"scaled": recursions.ScaledSpace, "log": recursions.LogSpace}
@@ -182,3 +183,13 @@ def test_end_vector_that_weighs_only_and_one_that_is_part_of_the_rows() -> None:
         else:
             assert_allclose(p.log_likelihood[0], expected.log_likelihood, rtol=1e-12)
             assert_allclose(p.gamma, expected.gamma, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("K", [8, 9, 33, 40, 77, 130, 141])
+def test_times_is_the_product_with_a_matrix(K):
+    rng = np.random.default_rng(K)
+    x, matrix = rng.random(K), rng.random((K, K))
+    padded = np.pad(matrix, ((0, 0), (0, -K % 8)))
+    out = np.empty(padded.shape[1])
+    kernels.times(x, padded.reshape(-1), out)
+    assert_allclose(out[:K], x @ matrix, rtol=1e-13)
