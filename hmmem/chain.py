@@ -51,6 +51,14 @@ class MarkovChain:
             if values is not None:
                 values = np.ascontiguousarray(values, dtype=np.float64)
                 object.__setattr__(self, name, values)
+                shape = (self.n_states, self.n_states) if name == "transmat" else (self.n_states,)
+                if values.shape != shape:
+                    raise ValueError(f"{name} must have shape {shape} beside startprob; got {values.shape}")
+                # endprob may be a weight of the last state that the rows do not leave room for
+                if not (
+                    values.min() >= 0.0 and values.sum(axis=-1).max() <= (1.0 + 1e-8 if name != "endprob" else np.inf)
+                ):
+                    raise ValueError(f"{name} must hold probabilities whose rows sum to no more than 1; got {values}")
                 self.support.setdefault(name, values > 0)
 
     @property

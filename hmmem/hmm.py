@@ -39,6 +39,13 @@ class HiddenMarkovModel:
     chain: MarkovChain
     emission: Emission
 
+    def __post_init__(self) -> None:
+        S, R, pdf = self.chain.n_states, self.emission.n_rows, self.chain.pdf
+        if pdf is None and S != R:
+            raise ValueError(f"emission must have a row of parameters for each of the chain's {S} states; it has {R}")
+        if pdf is not None and (np.shape(pdf) != (S,) or np.min(pdf) < 0 or np.max(pdf) >= R):
+            raise ValueError(f"pdf must give each of the {S} states one of the emission's {R} rows; got {pdf}")
+
     # --- EM ---------------------------------------------------------------------------------------------------------
 
     def expect(self, data: Sequences, map: Map = map) -> Statistics:
@@ -153,7 +160,12 @@ class HiddenMarkovModel:
 
     def path_log_prob(self, data: Sequences, path: np.ndarray) -> np.ndarray:
         """Return log p(x, path) of each sequence, (n,)."""
-        data = replace(data, per_frame={**data.per_frame, "path": np.ascontiguousarray(path, dtype=np.int64)})
+        path = np.ascontiguousarray(path, dtype=np.int64)
+        if path.shape != (data.n_frames,) or np.any((path < -1) | (path >= self.chain.n_states)):
+            raise ValueError(
+                f"path must hold a state from 0 to {self.chain.n_states - 1}, or -1, for each of {data.n_frames} frames"
+            )
+        data = replace(data, per_frame={**data.per_frame, "path": path})
         return self._over(data, _path_block, map)[0]
 
     def sample(self, lengths: Any, rng: np.random.Generator, first: int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -101,6 +101,23 @@ def room(*shape: int) -> np.ndarray:
     return space[skipped : skipped + n].reshape(shape)
 
 
+def fitting(X: np.ndarray, width: int, dtype: Any = np.float64) -> np.ndarray:
+    """Return frames (N, width), or lanes of them, as ``dtype``; kernels do not look where they read.
+
+    Raises
+    ------
+    ValueError
+        If there are not ``width`` columns, or symbols are no integers.
+    """
+    if X.ndim not in {2, 3} or X.shape[1] != width:
+        raise ValueError(f"X must have the {width} columns that the emission has, shape (N, {width}); got {X.shape}")
+    if X.dtype == dtype:
+        return X
+    if dtype == np.int64 and X.dtype.kind not in "iub":
+        raise ValueError(f"X must hold the codes of symbols, integers; got dtype {X.dtype}")
+    return X.astype(dtype)
+
+
 def by_lanes(
     function: Callable[[np.ndarray, np.ndarray], object], X: np.ndarray, columns: int, out: np.ndarray | None
 ) -> np.ndarray:
@@ -121,12 +138,14 @@ def by_lanes(
     return lanes.unpack(inner, out)
 
 
-def both_in_lanes(X: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return frames (N, D) and their weights (N, R) as lanes; lanes as they are."""
+def both_in_lanes(X: np.ndarray, gamma: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return frames (N, D) and their weights (N, rows) as lanes; lanes as they are."""
+    if gamma.shape != (len(X), rows, *X.shape[2:]):
+        raise ValueError(f"gamma must have a row for each of {len(X)} frames, and {rows} columns; got {gamma.shape}")
     if X.ndim == 3:
         return X, gamma
     lanes = Lanes.of_frames(len(X))
-    return lanes.pack(X), lanes.pack(np.ascontiguousarray(gamma), repeat=False)
+    return lanes.pack(X), lanes.pack(np.ascontiguousarray(gamma, dtype=np.float64), repeat=False)
 
 
 def as_frames(lanes: np.ndarray) -> np.ndarray:
@@ -141,10 +160,15 @@ def as_lanes(frames: np.ndarray) -> np.ndarray:
 
 def log_lik_of(emission: Any, X: np.ndarray) -> np.ndarray:
     """Return an emission's log_lik of frames or lanes, in the form of X, whatever the emission itself takes."""
-    if X.ndim == 2 or getattr(emission, "takes_lanes", False):
-        log_lik: np.ndarray = emission.log_lik(X)
-        return log_lik
-    return as_lanes(emission.log_lik(as_frames(X)))
+    lanes = X.ndim == 3 and not getattr(emission, "takes_lanes", False)
+    frames = as_frames(X) if lanes else X
+    log_lik = np.ascontiguousarray(emission.log_lik(frames), dtype=np.float64)
+    if log_lik.shape != (len(frames), emission.n_rows, *frames.shape[2:]):
+        raise ValueError(
+            f"log_lik of {type(emission).__name__} must have a row for each frame and a column for each of its"
+            f" {emission.n_rows} rows of parameters; for X of shape {frames.shape} it has shape {log_lik.shape}"
+        )
+    return as_lanes(log_lik) if lanes else log_lik
 
 
 def statistics_of(emission: Any, X: np.ndarray, gamma: np.ndarray) -> Any:

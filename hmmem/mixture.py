@@ -40,6 +40,11 @@ class Mixture:
     support: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if np.shape(self.weights) != (self.emission.n_rows,):
+            raise ValueError(
+                f"weights must have one entry for each of the emission's {self.emission.n_rows} rows; got shape"
+                f" {np.shape(self.weights)}"
+            )
         self.support.setdefault("weights", self.weights > 0)
 
     def expect(self, data: Sequences, map: Map = map) -> Statistics:

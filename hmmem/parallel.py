@@ -41,12 +41,21 @@ def thread_map(n_jobs: int | None) -> Iterator[Map]:
         if workers == 1:
             yield map
             return
+        tables: set[_Table] = set()
         with ThreadPoolExecutor(workers - 1, thread_name_prefix="hmmem") as pool:
-            yield lambda function, items: _in_order(pool, workers, function, items)
+            try:
+                yield lambda function, items: _in_order(pool, workers, tables, function, items)
+            finally:  # a traceback may keep results that nobody asks for, and the pool waits for those that help
+                for table in list(tables):
+                    table.close()
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, workers: int, function: Callable[[Any], Any], items: Iterable[Any]
+    pool: ThreadPoolExecutor,
+    workers: int,
+    tables: set[_Table],
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
 ) -> Iterator[Any]:
     items = iter(items)
     first = list(islice(items, 2))
@@ -54,12 +63,14 @@ def _in_order(
         yield from map(function, first)
         return
     table = _Table(function, chain(first, items), 2 * workers)
-    for _ in range(workers - 1):
-        pool.submit(table.help)
+    tables.add(table)
     try:
+        for _ in range(workers - 1):
+            pool.submit(table.help)
         yield from table.results()
     finally:
         table.close()
+        tables.discard(table)
 
 
 class _Table:
@@ -73,7 +84,7 @@ class _Table:
         self.function, self.items, self.ahead = function, iter(items), ahead
         self.changed = threading.Condition()
         self.taken = self.given = 0
-        self.done: dict[int, tuple[Any, Exception | None]] = {}
+        self.done: dict[int, tuple[Any, BaseException | None]] = {}
         self.empty = False
 
     def take(self) -> tuple[int, Any] | None:
@@ -86,17 +97,17 @@ class _Table:
         except StopIteration:
             self.empty = True
             return None
-        except Exception as error:  # noqa: BLE001  it is raised where its result would be given
+        except BaseException as error:  # noqa: BLE001  it is raised where its result would be given
             self.empty, self.done[number], self.taken = True, (None, error), number + 1
             return None
         self.taken += 1
         return number, item
 
     def run(self, number: int, item: Any) -> None:
-        outcome: tuple[Any, Exception | None]
+        outcome: tuple[Any, BaseException | None]
         try:
             outcome = self.function(item), None
-        except Exception as error:  # noqa: BLE001  the same
+        except BaseException as error:  # noqa: BLE001  the same
             outcome = None, error
         with self.changed:
             self.done[number] = outcome

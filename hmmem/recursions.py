@@ -180,6 +180,8 @@ def rows_of(offsets: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.nda
 
 #: Share of the lanes' frames that are not padding, from which lanes are faster than one sequence after the other.
 LEAST_FILL = 0.3
+#: Up to so many numbers (rows x states) lanes are faster however few of them are filled: one call does it all.
+FEW_NUMBERS = 1024
 
 
 def lanes_of(chain: ChainArrays, offsets: np.ndarray) -> Lanes | None:
@@ -187,7 +189,8 @@ def lanes_of(chain: ChainArrays, offsets: np.ndarray) -> Lanes | None:
     if not chain.fits_lanes:
         return None
     lanes = Lanes.of_runs(offsets[:-1], np.diff(offsets))
-    return lanes if lanes.fill >= LEAST_FILL else None
+    few = lanes.n_rows * len(chain.startprob) <= FEW_NUMBERS
+    return lanes if few or lanes.fill >= LEAST_FILL else None
 
 
 @dataclass

@@ -165,7 +165,7 @@ def _emissions(rng: np.random.Generator) -> None:
         if name in {"tied", "full"}:
             _same(learnt.covariance.full()[0], (gamma * centred).T @ centred / gamma.sum())
     both, origins = np.column_stack([gamma, 1 - gamma]), np.stack([mean, mean + 1.0])
-    in_lanes, weights = both_in_lanes(X, both)
+    in_lanes, weights = both_in_lanes(X, both, 2)
     _, first, second = SHAPES["diag"].moments(in_lanes, np.zeros(2), origins, weights)
     z = X[:, None] - origins
     _same(first, np.einsum("tk,tkd->kd", both, z))

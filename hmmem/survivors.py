@@ -82,15 +82,15 @@ class Unit:
         What the state of the first frame adds, if anything is known of it; ``before`` is then 0.
     ends : bool
         Whether the sequence ends with the last segment.
-    path : ndarray of int64
-        Where the path of the segments goes.
+    n_frames : int
+        Number of frames of the segments.
     """
 
     frames: Any
     before: int
     enter: np.ndarray | None
     ends: bool
-    path: np.ndarray
+    n_frames: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +133,7 @@ def decode(
         for (first, last), part in zip(pairwise(bounds), found, strict=True):
             if part.ahead < 0 or (state >= 0 and part.path[0] != state):
                 break
-            if not np.may_share_memory(part.path, path):  # it comes from another process
-                path[first:last] = part.path
+            path[first:last] = part.path
             done, state = last, part.ahead
             terms.append(part.log_prob)
             if last < n:
@@ -150,7 +149,7 @@ def _cut(
         begins = first == bounds[0]
         before = 0 if begins else overlap
         piece = _rows(frames, first - before, min(last + overlap, n))
-        yield Unit(piece, before, enter if begins else None, last == n, path[first:last])
+        yield Unit(piece, before, enter if begins else None, last == n, last - first)
 
 
 def _rows(frames: Sequences | np.ndarray, first: int, last: int) -> Any:
@@ -161,7 +160,8 @@ def _rows(frames: Sequences | np.ndarray, first: int, last: int) -> Any:
 
 
 def _decode_unit(chain: ChainArrays, log_lik: Callable[[np.ndarray], np.ndarray], overlap: int, unit: Unit) -> Decoded:
-    cuts = unit.before + np.arange(9) * len(unit.path) // 8
+    # an array of its own: the unit may still be under way when nobody wants it any more
+    path, cuts = np.empty(unit.n_frames, np.int64), unit.before + np.arange(9) * unit.n_frames // 8
     starts, stops = cuts[:-1] - overlap, cuts[1:] + overlap
     enters, enter_of, goes_on = np.zeros((2, len(chain.log_startprob))), np.zeros(8, np.int64), np.ones(8, np.int64)
     if unit.enter is not None:
@@ -171,9 +171,9 @@ def _decode_unit(chain: ChainArrays, log_lik: Callable[[np.ndarray], np.ndarray]
     lanes = Lanes(starts, stops - starts, np.array([0, (stops - starts).max()]), np.arange(8))
     runs = Runs(enters, enter_of, goes_on, cuts[:-1] - starts, cuts[1:] - starts, starts - unit.before)
     packed = log_lik(lanes.pack(unit.frames if isinstance(unit.frames, np.ndarray) else unit.frames.X))
-    log_prob, agreed = best_paths(chain, packed, lanes, runs, unit.path)
+    log_prob, agreed = best_paths(chain, packed, lanes, runs, path)
     inner = cuts[1:-1] - unit.before
-    if agreed.min() < 0 or np.any(agreed[:-1] != unit.path[inner]):
-        return Decoded(unit.path, -math.inf, -1)
-    steps = chain.log_transmat[unit.path[inner - 1], unit.path[inner]]
-    return Decoded(unit.path, math.fsum([*log_prob, *steps]), int(agreed[-1]))
+    if agreed.min() < 0 or np.any(agreed[:-1] != path[inner]):
+        return Decoded(path, -math.inf, -1)
+    steps = chain.log_transmat[path[inner - 1], path[inner]]
+    return Decoded(path, math.fsum([*log_prob, *steps]), int(agreed[-1]))

@@ -258,3 +258,22 @@ def test_one_pass_may_begin_anywhere_in_a_piece() -> None:
         before = decoding.path_log_prob(chain, log_lik[:done], np.array([0, done]), path[:done], goes_on=True)[0]
         step = chain.log_transmat[path[done - 1], path[done]]
         assert before + step + log_prob == pytest.approx(best, rel=1e-12)
+
+
+def test_a_unit_that_nobody_waits_for_does_not_write_into_the_path() -> None:
+    """Helpers finished late and overwrote frames of a path that had been returned."""
+    K, N = 8, 150_000
+    rng = np.random.default_rng(0)
+    chain = MarkovChain(np.full(K, 1 / K), rng.dirichlet(np.ones(K), K)).arrays
+    log_lik = -2 * rng.random((N, K))
+    handed_out = []
+
+    def watched(function, units):
+        for unit in units:
+            part = function(unit)
+            handed_out.append(part.path)
+            yield part
+
+    path, _ = decoding.decode_strip(chain, [log_lik[:75_000], log_lik[75_000:]], np.copy, log_lik, np.copy, watched)
+    assert handed_out
+    assert not any(np.may_share_memory(path, part) for part in handed_out)

@@ -316,7 +316,7 @@ def test_sequences_of_many_dimensions_need_no_rescue(K, D, covariance, monkeypat
     monkeypatch.setattr(recursions, "LogSpace", None)
     data = Sequences.from_lengths(X, lengths)
     assert model.expect(data).n_impossible == 0
-    monkeypatch.setattr(recursions, "LEAST_FILL", 2.0)
+    monkeypatch.setattr(recursions, "lanes_of", lambda chain, offsets: None)
     assert model.expect(data).n_impossible == 0
 
 
@@ -356,3 +356,49 @@ def test_one_call_of_a_kernel_gives_what_its_steps_give(family, ends, monkeypatc
 def _covars(rng, family, K, D):
     full = np.stack([np.cov(rng.normal(size=(D, 40))) for _ in range(K)])
     return {"spherical": full[:, 0, 0], "diag": np.einsum("kii->ki", full), "tied": full[0], "full": full}[family]
+
+
+def test_values_that_do_not_fit_together_are_refused_before_a_kernel_reads_beyond_them():
+    three, uniform = np.full((3, 3), 1 / 3), np.full(3, 1 / 3)
+    rates = Poisson(np.array([[1.0], [2.0]]))
+    with pytest.raises(ValueError, match="a row of parameters for each of the chain's 3 states; it has 2"):
+        HiddenMarkovModel(MarkovChain(uniform, three), rates)
+    with pytest.raises(ValueError, match="one of the emission's 2 rows"):
+        HiddenMarkovModel(MarkovChain(uniform, three, pdf=np.array([0, 1, 2])), rates)
+    with pytest.raises(ValueError, match="one entry for each of the emission's 2 rows"):
+        Mixture(uniform, rates)
+    with pytest.raises(ValueError, match=r"transmat must have shape \(2, 2\)"):
+        MarkovChain(np.array([0.5, 0.5]), three)
+    for bad in ([1.5, -0.5], [0.9, 0.9]):
+        with pytest.raises(ValueError, match="rows sum to no more than 1"):
+            MarkovChain(np.array(bad), np.full((2, 2), 0.5))
+    model = HiddenMarkovModel(MarkovChain(np.array([0.5, 0.5]), np.full((2, 2), 0.5)), rates)
+    wide = Sequences.from_lengths(np.ones((10, 5)), [10])
+    for answer in (model.expect, model.decode, model.smooth, Mixture(np.array([0.5, 0.5]), rates).expect):
+        with pytest.raises(ValueError, match="must have the 1 columns"):
+            answer(wide)
+    narrow = Sequences.from_lengths(np.ones((10, 1)), [10])
+    for path in (np.zeros(9, int), np.full(10, 2)):
+        with pytest.raises(ValueError, match="path must hold a state from 0 to 1"):
+            model.path_log_prob(narrow, path)
+    symbols = Categorical((np.full((2, 3), 1 / 3),))
+    coded = HiddenMarkovModel(model.chain, symbols)
+    with pytest.raises(ValueError, match="codes up to 3"):
+        coded.expect(Sequences.from_lengths(np.full((4, 1), 100_000), [4], np.int64))
+    with pytest.raises(ValueError, match="integers; got dtype float64"):
+        coded.expect(narrow)
+
+
+def test_a_family_whose_log_lik_has_another_shape_is_named(monkeypatch):
+    model = HiddenMarkovModel(
+        MarkovChain(np.array([0.5, 0.5]), np.full((2, 2), 0.5)), Poisson(np.array([[1.0], [2.0]]))
+    )
+    monkeypatch.setattr(Poisson, "expect_runs", None)
+    monkeypatch.setattr(Poisson, "takes_lanes", False)
+    data = Sequences.from_lengths(np.ones((40, 1)), [20, 20])
+    whole = Poisson.log_lik
+    monkeypatch.setattr(Poisson, "log_lik", lambda self, X: whole(self, X)[:, :1])
+    with pytest.raises(ValueError, match="log_lik of Poisson must have"):
+        model.expect(data)
+    monkeypatch.setattr(Poisson, "log_lik", lambda self, X: whole(self, X).astype(np.float32))
+    assert_allclose(model.expect(data).weight, 40.0)

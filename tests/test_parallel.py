@@ -254,3 +254,48 @@ def test_an_error_in_a_thread_reaches_the_one_who_asked() -> None:
         with pytest.raises(KeyError, match="four"):
             list(run(task, items()))
         assert list(run(task, range(4))) == [0, 1, 2, 3]
+
+
+class Refusal(BaseException):
+    """Neither an Exception nor an interrupt."""
+
+
+def test_results_that_nobody_asks_for_do_not_hold_up_the_end() -> None:
+    """A consumer that fails keeps the iterator alive in its traceback; the pool must not wait for it for ever."""
+
+    def consume() -> None:
+        with thread_map(2) as run:
+            results = run(lambda i: i, iter(range(1000)))
+            for _ in results:
+                raise Refusal("enough")
+
+    failed: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            consume()
+        except Refusal as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+    assert len(failed) == 1
+
+
+def test_what_is_no_exception_reaches_the_one_who_asked_as_well() -> None:
+    def task(i: int) -> int:
+        if i == 7:
+            raise Refusal("seven")
+        return i
+
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise Refusal("five")
+
+    with thread_map(3) as run:
+        with pytest.raises(Refusal, match="seven"):
+            list(run(task, range(40)))
+        with pytest.raises(Refusal, match="five"):
+            list(run(task, items()))

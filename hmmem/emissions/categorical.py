@@ -10,7 +10,7 @@ import numpy as np
 
 from hmmem.emissions.protocol import starved_notes
 from hmmem.kernels import emitting, expecting, moments
-from hmmem.lanes import both_in_lanes, by_lanes
+from hmmem.lanes import both_in_lanes, by_lanes, fitting
 from hmmem.probabilities import lane_sums, log, normalise
 from hmmem.report import Note
 from hmmem.statistics import Statistics
@@ -82,11 +82,26 @@ class Categorical:
     @cached_property
     def _stacked(self) -> np.ndarray:
         """Log p: the columns' tables below one another, and zeros at the end, as the kernels want them."""
-        rows = []
-        for table in self.tables:
-            rows.append(log(table.T) + np.log1p(-self.unknown_prob))
-            rows.append(np.full((1, self.n_rows), log(np.array(self.unknown_prob))))
-        return np.pad(np.vstack(rows), ((0, 1), (0, -self.n_rows % 8)))
+        stacked = np.zeros((int(self.sizes.sum()) + 1, self.n_rows + -self.n_rows % 8))
+        row = 0
+        for table, size in zip(self.tables, self.sizes, strict=True):
+            stacked[row : row + size - 1, : self.n_rows] = log(table.T) + np.log1p(-self.unknown_prob)
+            stacked[row + size - 1, : self.n_rows] = log(np.array(self.unknown_prob))
+            row += size
+        return stacked
+
+    def _fitting(self, X: np.ndarray) -> np.ndarray:
+        """Codes that are in the tables: a kernel does not look where it reads."""
+        X = fitting(X, self.n_features, np.int64)
+        columns = X if self.n_features == 1 else X.swapaxes(0, 1)
+        for c, size in enumerate(self.sizes if X.size else ()):
+            largest = int((columns if self.n_features == 1 else columns[c]).max())
+            if largest >= size:
+                raise ValueError(
+                    f"X must hold codes up to {size - 1} (column {c}: {size - 1} symbols and the unknown one); got"
+                    f" {largest}"
+                )
+        return X
 
     def _codes(self, X: np.ndarray) -> np.ndarray:
         """Codes into the stacked table; no information stays negative."""
@@ -102,11 +117,11 @@ class Categorical:
             codes = self._codes(lanes).reshape(-1)
             emitting.gather(self._stacked.reshape(-1), codes, len(lanes), self.n_features, self.n_rows, out.reshape(-1))
 
-        return by_lanes(write, X, self.n_rows, out)
+        return by_lanes(write, self._fitting(X), self.n_rows, out)
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,) and, for each column, the counts of its known symbols (R, V_c)."""
-        X, gamma = both_in_lanes(X, gamma)
+        X, gamma = both_in_lanes(self._fitting(X), gamma, self.n_rows)
         stacked = np.zeros(self._stacked.shape)
         codes = self._codes(X).reshape(-1)
         moments.scatter(codes, len(X), self.n_features, gamma.reshape(-1), self.n_rows, stacked.reshape(-1))
@@ -115,7 +130,7 @@ class Categorical:
     def expect_runs(self, X: np.ndarray, runs: Any) -> tuple[int, Statistics]:
         """Take runs of codes (N, C) through the E-step in one call; see :meth:`Gaussian.expect_runs`."""
         stacked, weight = np.zeros(self._stacked.shape), np.empty(self.n_rows)
-        shift = np.cumsum([0, *self.sizes[:-1]])
+        X, shift = self._fitting(X), np.cumsum([0, *self.sizes[:-1]])
         codes = X if self.n_features == 1 else np.where(X < 0, NO_INFORMATION, X + shift)
         table, counts = self._stacked.reshape(-1), stacked.reshape(-1)
         unsure = expecting.expect_categorical(*runs.arguments(codes), table, counts, weight)

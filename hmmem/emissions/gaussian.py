@@ -12,7 +12,7 @@ from hmmem.emissions.covariance import PAIRS, SHAPES, Covariance
 from hmmem.emissions.protocol import starved_notes
 from hmmem.emissions.scale import Scale
 from hmmem.kernels import expecting
-from hmmem.lanes import both_in_lanes, by_lanes
+from hmmem.lanes import both_in_lanes, by_lanes, fitting
 from hmmem.probabilities import STARVED
 from hmmem.report import Note
 from hmmem.statistics import Statistics
@@ -111,6 +111,7 @@ class Gaussian:
         def write(lanes: np.ndarray, out: np.ndarray) -> None:
             self.covariance.log_lik(lanes, self.scale.centre, self.offsets, out)
 
+        X = fitting(X, self.n_features)
         with np.errstate(over="ignore"):  # a square beyond 1e308 is a log density of -inf
             return by_lanes(write, X, self.n_rows, out)
 
@@ -123,7 +124,7 @@ class Gaussian:
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,), first (R, D) and second moments about an origin near each mean."""
         origin, points = self._origin
-        X, gamma = both_in_lanes(X, gamma)
+        X, gamma = both_in_lanes(fitting(X, self.n_features), gamma, self.n_rows)
         weight, first, second = self.covariance.moments(X, self.scale.centre, origin, gamma)
         return Statistics(points, weight=weight, first=first, second=second)
 
@@ -134,7 +135,7 @@ class Gaussian:
         """
         origin, points = self._origin
         pairs, factors, constant = self.covariance.factors
-        D = self.n_features
+        D, X = self.n_features, fitting(X, self.n_features)
         if len(origin) > 1 or (pairs and D > PAIRS):  # the moments are a task of their own
             return None
         sums = np.empty((self.n_rows, 1 + D + (D * (D + 1) // 2 if pairs else D)))

@@ -11,7 +11,7 @@ from scipy.special import gammaln
 
 from hmmem.emissions.protocol import starved_notes
 from hmmem.kernels import emitting, expecting, moments
-from hmmem.lanes import both_in_lanes, by_lanes
+from hmmem.lanes import both_in_lanes, by_lanes, fitting
 from hmmem.probabilities import STARVED
 from hmmem.report import Note
 from hmmem.statistics import Statistics
@@ -70,11 +70,11 @@ class Poisson:
                 lanes.reshape(-1), len(lanes), self.lambdas, self._logs, LOG_FACTORIALS, LARGE, out.reshape(-1)
             )
 
-        return by_lanes(write, X, self.n_rows, out)
+        return by_lanes(write, fitting(X, self.n_features), self.n_rows, out)
 
     def statistics(self, X: np.ndarray, gamma: np.ndarray, work: Any = None) -> Statistics:
         """Return weight (R,) and first moments (R, D)."""
-        X, gamma = both_in_lanes(X, gamma)
+        X, gamma = both_in_lanes(fitting(X, self.n_features), gamma, self.n_rows)
         sums = np.empty((self.n_rows, 1 + 2 * self.n_features))
         zero = np.zeros(self.n_features)
         moments.shared_moments(
@@ -89,7 +89,9 @@ class Poisson:
     def expect_runs(self, X: np.ndarray, runs: Any) -> tuple[int, Statistics]:
         """Take runs of frames (N, D) through the E-step in one call; see :meth:`Gaussian.expect_runs`."""
         sums = np.empty((self.n_rows, 1 + 2 * self.n_features))
-        unsure = expecting.expect_poisson(*runs.arguments(X), self.lambdas, self._logs, LOG_FACTORIALS, LARGE, sums)
+        unsure = expecting.expect_poisson(
+            *runs.arguments(fitting(X, self.n_features)), self.lambdas, self._logs, LOG_FACTORIALS, LARGE, sums
+        )
         return unsure, Statistics(weight=sums[:, 0], first=sums[:, 1 : 1 + self.n_features])
 
     def maximise(self, statistics: Statistics) -> Poisson:

@@ -31,7 +31,7 @@ def test_diag_kernels_match_numpy(n: int, K: int) -> None:
 
     centred = (X - centre)[:, None] - offsets
     assert_allclose(by_lanes(write, X, K, None), constant - 0.5 * ((centred * inverse_sd) ** 2).sum(axis=2), rtol=1e-13)
-    lanes = both_in_lanes(X, gamma)
+    lanes = both_in_lanes(X, gamma, gamma.shape[1])
     weight, first, second = np.empty(K), np.empty((K, 3)), np.empty((K, 3))
     x, g = flat(*lanes)
     moments.diag_moments(x, len(lanes[0]), 3, centre, offsets, g, K, weight, first, second)
@@ -46,7 +46,7 @@ def test_moments_about_a_shared_origin_match_numpy(n: int, K: int) -> None:
     rng = np.random.default_rng([n, K])
     X, gamma, centre, origin = rng.normal(size=(n, 3)), rng.random((n, K)), rng.normal(size=3), rng.normal(size=3)
     z = X - centre - origin
-    lanes = both_in_lanes(X, gamma)
+    lanes = both_in_lanes(X, gamma, gamma.shape[1])
     x, g = flat(*lanes)
     squares, pairs = np.empty((K, 7)), np.empty((K, 10))
     moments.shared_moments(x, len(lanes[0]), 3, centre, origin, False, g, K, squares)
@@ -78,7 +78,7 @@ def test_gather_and_scatter_are_transposes_and_skip_negative_codes(columns: int,
         emitting.gather(padded.reshape(-1), x.reshape(-1), len(x), columns, K, out.reshape(-1))
 
     assert_allclose(by_lanes(write, codes, K, None), one_hot @ table, rtol=1e-13, atol=1e-13)
-    lanes = both_in_lanes(codes, gamma)
+    lanes = both_in_lanes(codes, gamma, gamma.shape[1])
     x, g = flat(*lanes)
     counts = np.zeros_like(padded)
     moments.scatter(x, len(lanes[0]), columns, g, K, counts.reshape(-1))
@@ -142,7 +142,7 @@ def test_full_kernels_match_numpy(n: int, D: int) -> None:
 
         y = np.einsum("kij,tkj->tki", np.broadcast_to(whiten, (3, D, D)), centred)
         assert_allclose(by_lanes(write, X, 3, None), constant - 0.5 * (y**2).sum(axis=2), rtol=1e-12, atol=1e-12)
-    lanes = both_in_lanes(X, gamma)
+    lanes = both_in_lanes(X, gamma, gamma.shape[1])
     x, g = flat(*lanes)
     weight, first, second = np.empty(3), np.empty((3, D)), np.empty((3, D, D))
     moments.full_moments(x, len(lanes[0]), D, centre, offsets, g, 3, weight, first, second)
