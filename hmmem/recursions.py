@@ -1,8 +1,9 @@
 """Filtering and smoothing of blocks: what stands between a model and the kernels.
 
 A block holds whole sequences, or it is a *strip*: one long sequence in pieces. A strip is filtered from left to right,
-keeping only the message at the left edge of each piece, and smoothed from right to left, where each piece is filtered
-again from its kept message: twice the filtering, and memory for one piece whatever the length.
+keeping the message at the left edge of each piece and the last few pieces whole, and smoothed from right to left, where
+each piece before those is filtered again from its message: twice the filtering at most, and memory for a few pieces
+whatever the length.
 
 The scaled recursions come first; what they are unsure of is run again in log space.
 """

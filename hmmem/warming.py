@@ -27,8 +27,8 @@ MANY, ONE = [9, 7, 8, 8, 5, 8, 3, 8, 6], [9]
 def warmup() -> float:
     """Compile every kernel, or load it where it is kept compiled; return the seconds that took.
 
-    Afterwards no fit and no prediction of this process compiles anything. On a fresh installation that takes several
-    seconds, once: the compiled kernels are kept on disk for later processes (see the page on installing, which also
+    Afterwards no fit and no prediction of this process compiles anything. On a fresh installation that takes half a
+    minute, once: the compiled kernels are kept on disk for later processes (see the page on installing, which also
     tells where, and how to switch that off). Worth calling when a container or a shared environment is built, and when
     a service starts.
 
