@@ -187,15 +187,10 @@ class HiddenMarkovModel:
         windows: Lanes | None = None,
     ) -> tuple[recursions.LanePosterior, Statistics] | None:
         """Posteriors and emission statistics of runs of frames X (N, D); None for segments without a certificate."""
-        chain = self.chain.arrays
-        if self.chain.pdf is None:
-            return recursions.expect_lanes(chain, self.emission, X, lanes, weights, edges, windows)
-        if windows is not None and edges is not None and not recursions.hear(chain, self.log_lik, X, windows, edges):
-            return None
-        packed = lanes.pack(X)
-        posterior = recursions.smooth_lanes(chain, self.log_lik(packed), lanes, weights, edges)
-        assert posterior.gamma is not None
-        return posterior, self._statistics(packed, posterior.gamma)
+        # a family's own way gives statistics of its rows: they are the states' unless these share rows
+        expect_runs = getattr(self.emission, "expect_runs", None) if self.chain.pdf is None else None
+        runs = recursions.Runs(self.chain.arrays, lanes, weights, edges, windows)
+        return recursions.expect_lanes(self.log_lik, self._statistics, expect_runs, X, runs)
 
     def _statistics(self, X: np.ndarray, gamma: np.ndarray) -> Statistics:
         """Statistics of the emission from posteriors of the states, frames or lanes."""

@@ -14,7 +14,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from hmmem.chain import ChainArrays
 from hmmem.kernels import lanes as lanes_kernels
 from hmmem.kernels import logspace, messages, scaled
 from hmmem.kernels.scaled import IMPOSSIBLE, LIFT, LIFTED, UNSURE
-from hmmem.lanes import Lanes, log_lik_of, statistics_of
+from hmmem.lanes import Lanes
 from hmmem.probabilities import log
 from hmmem.statistics import Statistics
 
@@ -330,32 +329,28 @@ def hear(
 
 
 def expect_lanes(
-    chain: ChainArrays,
-    emission: Any,
+    log_lik_of: Callable[[np.ndarray], np.ndarray],
+    statistics_of: Callable[[np.ndarray, np.ndarray], Statistics],
+    expect_runs: Callable[[np.ndarray, Runs], tuple[int, Statistics] | None] | None,
     X: np.ndarray,
-    lanes: Lanes,
-    weights: np.ndarray | None,
-    edges: Edges | None = None,
-    windows: Lanes | None = None,
+    runs: Runs,
 ) -> tuple[LanePosterior, Statistics] | None:
-    """Return posteriors of runs of frames X (N, D), and the statistics of an emission with a row for each state.
+    """Return posteriors of runs of frames X (N, D), and the statistics of what the states emit.
 
-    In one call of a kernel where the emission knows how (``expect_runs``); gamma is then not kept. With ``windows`` the
-    edges are found first; None without a certificate.
+    In one call of a kernel where ``expect_runs`` knows how, and gamma is then not kept; else by ``log_lik_of`` and
+    ``statistics_of`` lanes. If the runs have ``windows`` their edges are found first; None without a certificate.
     """
-    if (expect_runs := getattr(emission, "expect_runs", None)) is not None:
-        runs = Runs(chain, lanes, weights, edges, windows)
-        found = expect_runs(X, runs)
-        if found is not None:
-            unsure, statistics = found
-            return None if unsure < 0 else (runs.posterior(unsure), statistics)
-    log_lik_in = partial(log_lik_of, emission)
-    if windows is not None and edges is not None and not hear(chain, log_lik_in, X, windows, edges):
+    found = None if expect_runs is None else expect_runs(X, runs)
+    if found is not None:
+        unsure, statistics = found
+        return None if unsure < 0 else (runs.posterior(unsure), statistics)
+    chain, lanes, edges = runs.chain, runs.lanes, runs.edges
+    if runs.windows is not None and edges is not None and not hear(chain, log_lik_of, X, runs.windows, edges):
         return None
     packed = lanes.pack(X)
-    posterior = smooth_lanes(chain, log_lik_in(packed), lanes, weights, edges)
+    posterior = smooth_lanes(chain, log_lik_of(packed), lanes, runs.weights, edges)
     assert posterior.gamma is not None
-    return posterior, statistics_of(emission, packed, posterior.gamma)
+    return posterior, statistics_of(packed, posterior.gamma)
 
 
 def _rescue(
